@@ -1,0 +1,450 @@
+"""The judge's side of a box: how student code is reached, and how it is kept apart.
+
+Theory of operation
+===================
+
+Three parties::
+
+    judge    trusted: draws the cases, knows the truth, writes the score
+    zygote   trusted: imported torch once; knows no case and no truth; forks boxes
+    box      hostile: one submission's code for one exercise
+
+What each may know. The zygote is started with a clean environment before the judge has drawn or computed
+anything, and is told only what to hide and how much a box may use. A box gets the submission's source, and
+per stub the forward values that stub asks for and the true gradients nearer to the loss. It is *never* sent
+the truth of a gradient it has still to be asked for in that exercise: stubs are asked nearest the loss
+first, and another exercise is another box.
+
+What crosses. Frames (see :mod:`grader.box.frames`) of JSON and safetensors. Nothing is unpickled, and of what
+comes back only the bytes of tensors can earn a point; the rest is words for the student. A reply must carry
+the random number of its request, so that a frame written ahead of time answers nothing.
+
+In which order. ``load`` (source → which stubs there are, what each asks for), then one ``call`` per stub with
+all its cases. The judge sets a deadline for each.
+
+Who kills whom. The judge kills a box through its pidfd, from outside, when a deadline passes or the protocol
+is broken, and always when it is done; the zygote reaps it and reports how it died. A box killed in one stub
+costs that stub only: the next is asked in a fresh one. If the judge dies, the zygote sees its control close
+and ends, and every box with it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+
+from grader.answers import Answer, Described, Failed, Other, Parameter, Returned, Stub
+from grader.box import frames
+from grader.box.frames import Frame, Late, WireError
+from grader.errors import IsolationError
+from grader.scorecard import Fault, Isolation, MissingLayer, Outcome
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+START_LIMIT_S = 120.0
+"""How long a zygote may take to import torch on a slow, cold machine."""
+
+ENDING_S = 0.5
+"""How long a box that closed its connection is given to end by itself, so that its status tells why."""
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+PASSED_ON = ("LD_LIBRARY_PATH", "SYSTEMROOT", "PATH", "TMPDIR", "TEMP", "TMP")
+"""What a box's interpreter may need of the environment; the rest is nobody's business."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one box may use."""
+
+    time_limit_s: float
+    memory_limit_mb: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A submission's file for one exercise, and the modules beside it, as bytes by file name."""
+
+    filename: str
+    content: bytes = field(repr=False)
+    helpers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+Arguments = Mapping[str, Any]
+"""What a stub is called with in one case: tensors and plain numbers by parameter name."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back from one stub: an answer per case (fewer after an exception), and what it printed."""
+
+    answers: tuple[Answer, ...]
+    output: str | None
+    seconds: float
+
+
+class Process(Protocol):
+    """The process a box lives in, as its judge holds it."""
+
+    connection: socket.socket
+
+    def death(self) -> str:
+        """Kill the process if it has not ended, and say how it ended: see :func:`how_it_died`."""
+
+    def kill(self) -> None:
+        """End the process, now, and leave nothing of it."""
+
+
+class Opener(Protocol):
+    """A way to open boxes on this platform."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force and missing; waits until they have been tried."""
+
+    @property
+    def unguarded(self) -> Mapping[str, str]:
+        """What strict isolation closes and is open here (answers, network, processes), and why."""
+
+    def open(self, limits: Limits) -> Process:
+        """A process that serves :class:`grader.box.inside.Inside` on its connection."""
+
+    def close(self) -> None:
+        """End every process."""
+
+
+class BoxDied(Exception):
+    """A box gave no proper reply; carries what that means for the stub that was asked."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.failed = Failed(outcome, message)
+
+
+class Box:
+    """One submission's code for one exercise, in a process of its own."""
+
+    def __init__(self, process: Process, limits: Limits) -> None:
+        self._process = process
+        self._limits = limits
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+
+    def load(self, source: Source, asks: Sequence[str]) -> tuple[Mapping[str, Stub], Failed | None, str | None]:
+        """Run a submission's file.
+
+        Args:
+            source: the file.
+            asks: the stubs of interest.
+
+        Returns:
+            The stubs it defines by name, what went wrong if running it failed, and what it printed.
+
+        Raises:
+            BoxDied: the file ended its process, or did not come to an end.
+        """
+        files = {source.filename: source.content, **source.helpers}
+        sizes = [[name, len(content)] for name, content in files.items()]
+        request = Frame({"do": "load", "files": sizes, "asks": list(asks)}, b"".join(files.values()))
+        reply = self._ask(request)
+        try:
+            output = _text(reply.head["output"]) or None
+            if "raised" in reply.head:
+                return {}, _failed(reply.head["raised"]), output
+            stubs = [_stub(described) for described in reply.head["stubs"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken() from error
+        return {stub.name: stub for stub in stubs if stub.name in asks}, None, output
+
+    def call(self, function: str, cases: Sequence[Arguments]) -> Reply:
+        """Call one stub on all its cases.
+
+        Raises:
+            BoxDied: the stub ended its process, did not come to an end, or broke the protocol.
+        """
+        from grader.box import payload
+
+        tensors: dict[str, Tensor] = {}
+        described = []
+        for number, arguments in enumerate(cases):
+            numbers = {name: value for name, value in arguments.items() if isinstance(value, (int, float))}
+            keys = {name: f"{number}.{name}" for name in arguments if name not in numbers}
+            tensors |= {key: arguments[name] for name, key in keys.items()}
+            described.append({"tensors": keys, "numbers": numbers})
+        request = Frame({"do": "call", "function": function, "cases": described}, payload.pack(tensors))
+        started = time.perf_counter()
+        reply = self._ask(request)
+        seconds = time.perf_counter() - started
+        try:
+            returned = payload.unpack(reply.body)
+            answers = [_answer(about, returned.get(str(i))) for i, about in enumerate(reply.head["answers"])]
+            if not 0 < len(answers) <= len(cases):
+                raise ValueError("expected an answer per case")
+            return Reply(tuple(answers), _text(reply.head["output"]) or None, seconds)
+        except (KeyError, TypeError, ValueError, WireError) as error:
+            raise self._broken() from error
+
+    def _ask(self, request: Frame) -> Frame:
+        """Send a request and wait for the reply that carries its number."""
+        number = secrets.token_hex(8)
+        deadline = time.monotonic() + self._limits.time_limit_s
+        try:
+            frames.send(self._process.connection, Frame({**request.head, "id": number}, request.body), deadline)
+            reply = frames.receive(self._process.connection, deadline)
+        except Late as error:
+            raise BoxDied(Outcome.TIMED_OUT, f"no answer within {self._limits.time_limit_s:g} s") from error
+        except WireError as error:
+            raise BoxDied(*how_it_died(self._process.death())) from error
+        if reply.head.get("id") != number:
+            raise self._broken()
+        return reply
+
+    def _broken(self) -> BoxDied:
+        return BoxDied(Outcome.CRASHED, "your code wrote to the grader's own connection")
+
+
+def how_it_died(status: str) -> tuple[Outcome, str]:
+    """What the end of a box means for the stub that was running.
+
+    Args:
+        status: a signal's name such as ``SIGILL``, ``exit N``, or ``killed`` by the judge.
+    """
+    return {
+        "SIGILL": (Outcome.FORBIDDEN, "your code ran into torch's autograd, which is closed: derive it by hand"),
+        "SIGTRAP": (Outcome.FORBIDDEN, "your code ran into torch's autograd, which is closed: derive it by hand"),
+        "SIGXCPU": (Outcome.TIMED_OUT, "your code used up its processor time"),
+        "SIGKILL": (Outcome.OUT_OF_MEMORY, "the system killed your code, most likely for want of memory"),
+        "killed": (Outcome.CRASHED, "your code closed the grader's connection"),
+        "SIGSYS": (Outcome.CRASHED, "your code made a system call that a box forbids"),
+    }.get(status, (Outcome.CRASHED, f"your code ended its own process ({status})"))
+
+
+def status_name(code: int) -> str:
+    """An exit code in words: ``SIGKILL`` for -9, ``exit 3`` for 3."""
+    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A box that the zygote was asked for, and our end of its socket."""
+
+    limits: Limits
+    connection: socket.socket
+
+
+@dataclass
+class Forked:
+    """A box forked from a zygote: killed through its pidfd, reaped by the zygote."""
+
+    connection: socket.socket
+    limits: Limits
+    pid: int
+    pidfd: int
+    zygote: Zygote
+    _ended: bool = False
+
+    def death(self) -> str:
+        """Wait a moment for the process to end by itself, kill it if it does not, and say how it ended."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        by_itself = bool(poll.poll(ENDING_S * 1000))
+        status = self._end(tell=True)
+        if not by_itself or status is None:
+            return "killed"
+        return status_name(os.waitstatus_to_exitcode(status))
+
+    def kill(self) -> None:
+        """End the process, now."""
+        self._end(tell=False)
+
+    def _end(self, *, tell: bool) -> int | None:
+        if self._ended:
+            return None
+        self._ended = True
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended and waits to be reaped
+        os.close(self.pidfd)
+        self.connection.close()
+        return self.zygote.reap(self.pid, tell=tell)
+
+
+class Zygote:
+    """A running zygote, as the judge holds it: the opener for Linux.
+
+    Boxes are forked one ahead: while one is being asked, the next is already being made.
+    """
+
+    def __init__(self, hidden: Sequence[Path] = ()) -> None:
+        self._control, theirs = socket.socketpair()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-m", "grader.box.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            cwd="/",
+        )
+        theirs.close()
+        frames.send(self._control, Frame({"hidden": [str(path.resolve()) for path in hidden]}))
+        self._ordered: Order | None = None
+        self._ready: Forked | None = None
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force and missing.
+
+        Raises:
+            IsolationError: the zygote did not come up.
+        """
+        missing = tuple(MissingLayer(**one) for one in self._survey["missing"])
+        return Isolation(tuple(self._survey["layers"]), missing)
+
+    @property
+    def unguarded(self) -> Mapping[str, str]:
+        """What strict isolation closes and no layer in force does, and why."""
+        found: Mapping[str, str] = self._survey["unguarded"]
+        return found
+
+    @cached_property
+    def _survey(self) -> Mapping[str, Any]:
+        """The zygote's first word: what it found when it tried its layers."""
+        return self._receive(START_LIMIT_S).head
+
+    def open(self, limits: Limits) -> Forked:
+        """A fresh box.
+
+        Raises:
+            IsolationError: the zygote is gone.
+        """
+        _ = self._survey  # the zygote's first word comes before any other
+        self._settle()
+        if self._ready is None or self._ready.limits != limits:
+            self._order(limits)
+        box = self._take()
+        self._order(limits)
+        return box
+
+    def reap(self, pid: int, *, tell: bool) -> int | None:
+        """Have the zygote reap a box that has ended; its wait status if wanted."""
+        if tell:
+            self._settle()
+        frames.send(self._control, Frame({"reap": pid, "tell": tell}))
+        return int(self._receive(START_LIMIT_S).head["status"]) if tell else None
+
+    def close(self) -> None:
+        """End the zygote, and with it every box."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+        if self._ordered is not None:
+            self._ordered.connection.close()
+
+    def _order(self, limits: Limits) -> None:
+        """Ask for a box without waiting for it; one that was made for other limits is given up."""
+        self._settle()
+        if self._ready is not None:
+            self._ready.kill()
+            self._ready = None
+        ours, theirs = socket.socketpair()
+        about = {
+            "memory_limit_mb": limits.memory_limit_mb,
+            # A backstop only: the judge's clock decides. It must outlast every stub of an exercise.
+            "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
+        }
+        frames.send(self._control, Frame({"open": about}))
+        socket.send_fds(self._control, [b"s"], [theirs.fileno()])
+        theirs.close()
+        self._ordered = Order(limits, ours)
+
+    def _settle(self) -> None:
+        """Read the zygote's reply to the box ordered last, so that its next reply is to what is said next."""
+        if self._ordered is None:
+            return
+        order, self._ordered = self._ordered, None
+        pid = self._receive(START_LIMIT_S).head["pid"]
+        _, (pidfd,), _, _ = socket.recv_fds(self._control, 1, 1)
+        self._ready = Forked(order.connection, order.limits, pid, pidfd, self)
+
+    def _take(self) -> Forked:
+        """The box made ahead."""
+        self._settle()
+        assert self._ready is not None
+        box, self._ready = self._ready, None
+        return box
+
+    def _receive(self, limit_s: float) -> Frame:
+        try:
+            return frames.receive(self._control, time.monotonic() + limit_s)
+        except WireError as error:
+            self._errors.seek(0)
+            said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+            raise IsolationError(f"the box's parent process is gone: {said[-1] if said else error}") from error
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of a box's interpreter: what it cannot run without, and one thread."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return kept | dict.fromkeys(THREADS, "1")
+
+
+def _answer(about: Mapping[str, Any], tensor: Tensor | None) -> Answer:
+    """One answer as the box described it; what it says is checked for form, not believed."""
+    if "raised" in about:
+        return _failed(about["raised"])
+    if "other" in about:
+        return Other(_text(about["other"]))
+    if tensor is not None and tensor.dtype.is_floating_point:
+        return Returned(tensor)
+    shape = tuple(int(size) for size in about["shape"][:16])
+    return Described(_text(about["dtype"]), shape)
+
+
+def _failed(raised: Mapping[str, Any]) -> Failed:
+    outcomes = (Outcome.MISSING, Outcome.FORBIDDEN, Outcome.OUT_OF_MEMORY, Outcome.ERROR)
+    outcome = Outcome(raised["kind"])
+    if outcome not in outcomes:
+        raise ValueError(f"an exception is never {outcome}")
+    line = raised["line"] if isinstance(raised["line"], int) else None
+    trace = tuple(_text(text) for text in raised["traceback"][-8:])
+    fault = Fault(_text(raised["type"]), _text(raised["message"]), line, trace)
+    return Failed(outcome, f"{fault.type}: {fault.message}", None if outcome is Outcome.MISSING else fault)
+
+
+def _stub(described: Mapping[str, Any]) -> Stub:
+    parameters = tuple(Parameter(_text(p["name"]), bool(p["required"])) for p in described["parameters"])
+    line = described["line"] if isinstance(described["line"], int) else None
+    return Stub(_text(described["name"]), parameters, line)
+
+
+def _text(value: object) -> str:
+    """A string from the other side: short, and valid Unicode."""
+    if not isinstance(value, str):
+        raise TypeError("expected a string")
+    return value[:4000].encode("utf-8", "replace").decode("utf-8")
+
+

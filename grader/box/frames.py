@@ -1,0 +1,119 @@
+"""The wire between judge and box: frames of a JSON head and a body of bytes.
+
+    4 bytes  length of the head, little-endian
+    4 bytes  length of the body
+    head     one JSON object, UTF-8
+    body     raw bytes: source files on the way in, safetensors both ways
+
+Both ends use this module. The judge reads what hostile code may have written: every length is bounded
+before a byte is allocated, nothing is unpickled, and whatever breaks the form is a :class:`WireError`.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LENGTHS = struct.Struct("<II")
+HEAD_LIMIT = 1 << 20
+BODY_LIMIT = 64 << 20
+"""Bytes; a stub's answers are far smaller, its source and inputs too."""
+
+
+class WireError(Exception):
+    """The other end closed the connection or sent something that is not a frame."""
+
+
+class Late(WireError):
+    """The deadline passed before a whole frame had come."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One message."""
+
+    head: Mapping[str, Any]
+    body: bytes = field(default=b"", repr=False)
+
+    def encode(self) -> bytes:
+        """This frame as bytes.
+
+        Raises:
+            WireError: it is larger than the limits allow.
+        """
+        head = json.dumps(self.head, separators=(",", ":")).encode()
+        if len(head) > HEAD_LIMIT or len(self.body) > BODY_LIMIT:
+            raise WireError(f"a frame of {len(head)} + {len(self.body)} bytes is too large to send")
+        return LENGTHS.pack(len(head), len(self.body)) + head + self.body
+
+
+def send(connection: socket.socket, frame: Frame, deadline: float | None = None) -> None:
+    """Send one frame.
+
+    Args:
+        connection: a stream socket.
+        frame: what to send.
+        deadline: on ``time.monotonic()``'s clock; None waits for ever.
+
+    Raises:
+        Late: the other end did not take it in time.
+        WireError: the other end is gone.
+    """
+    try:
+        connection.settimeout(_left(deadline))
+        connection.sendall(frame.encode())
+    except TimeoutError as error:
+        raise Late("the frame was not taken in time") from error
+    except OSError as error:
+        raise WireError(f"the connection is gone: {error}") from error
+
+
+def receive(connection: socket.socket, deadline: float | None = None) -> Frame:
+    """Read one frame.
+
+    Raises:
+        Late: it had not come whole by the deadline.
+        WireError: the other end is gone, or what came is not a frame.
+    """
+    head_length, body_length = LENGTHS.unpack(_exactly(connection, LENGTHS.size, deadline))
+    if head_length > HEAD_LIMIT or body_length > BODY_LIMIT:
+        raise WireError(f"a frame of {head_length} + {body_length} bytes is too large to be one")
+    text = _exactly(connection, head_length, deadline)
+    body = _exactly(connection, body_length, deadline)
+    try:
+        head = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WireError("the head of a frame is not JSON") from error
+    if not isinstance(head, dict):
+        raise WireError("the head of a frame is not a JSON object")
+    return Frame(head, bytes(body))
+
+
+def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytearray:
+    received = bytearray()
+    try:
+        while len(received) < length:
+            connection.settimeout(_left(deadline))
+            part = connection.recv(min(length - len(received), 1 << 20))
+            if not part:
+                raise WireError("the connection was closed")
+            received += part
+    except TimeoutError as error:
+        raise Late("no answer in time") from error
+    except OSError as error:
+        raise WireError(f"the connection is gone: {error}") from error
+    return received
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

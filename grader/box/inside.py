@@ -1,0 +1,226 @@
+"""The box's own side: runs a submission's code and sends back what it returns.
+
+Everything here shares a process with hostile code and may be patched, faked or killed by it. That is
+why nothing here decides anything: the judge believes the bytes of a tensor and no more.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import inspect
+import io
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType, TracebackType
+from typing import Any
+
+import torch
+
+from grader.box import frames, payload
+from grader.box.frames import Frame
+
+OUTPUT_LIMIT = 2000
+"""Characters of what a stub prints that are kept."""
+
+MESSAGE_LIMIT = 500
+FRAMES_LIMIT = 8
+NUMBERS_LIMIT = 1 << 20
+"""Entries of one answer that are sent; the largest gradient of a course is far smaller."""
+
+
+class Output(io.TextIOBase):
+    """A text stream that keeps the first characters it is given and drops the rest."""
+
+    def __init__(self) -> None:
+        self._kept = ""
+        self._dropped = False
+
+    def writable(self) -> bool:
+        """Whether one may write to it; one may."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep what still fits of ``text``; it counts as written either way."""
+        room = OUTPUT_LIMIT - len(self._kept)
+        self._kept += text[:room]
+        self._dropped = self._dropped or len(text) > room
+        return len(text)
+
+    def take(self) -> str:
+        """What was kept since the last take."""
+        taken = self._kept + (" …" if self._dropped else "")
+        self._kept, self._dropped = "", False
+        return taken
+
+
+class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports the modules that travel beside a submission's file, from memory."""
+
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
+        self._sources = sources
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The spec of a helper module, None for any other name."""
+        if f"{fullname}.py" not in self._sources:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=f"{fullname}.py")
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Leave it to the import system to make the module."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a helper's source in its module."""
+        filename = f"{module.__name__}.py"
+        exec(compile(self._sources[filename], filename, "exec"), module.__dict__)
+
+
+class Inside:
+    """One submission's file, loaded, and its stubs, called when asked."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._output = Output()
+        self._sources: dict[str, bytes] = {}
+        self._module: Mapping[str, Any] = {}
+
+    def serve(self) -> None:
+        """Answer the judge's frames until it closes the connection."""
+        sys.stdout = sys.stderr = self._output
+        actions: dict[str, Callable[[Frame], Frame]] = {"load": self._load, "call": self._call}
+        while True:
+            try:
+                request = frames.receive(self._connection)
+            except frames.WireError:
+                return
+            reply = actions[request.head["do"]](request)
+            head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
+            frames.send(self._connection, Frame(head, reply.body))
+
+    def _load(self, request: Frame) -> Frame:
+        rest = memoryview(request.body)
+        for name, size in request.head["files"]:
+            self._sources[name], rest = bytes(rest[:size]), rest[size:]
+        main = request.head["files"][0][0]
+        module = ModuleType(main.removesuffix(".py"))
+        module.__file__ = main
+        sys.modules[module.__name__] = module
+        sys.meta_path.insert(0, Helpers({name: code for name, code in self._sources.items() if name != main}))
+        try:
+            exec(compile(self._sources[main], main, "exec"), module.__dict__)
+        except BaseException as error:
+            return Frame({"raised": self._raised(error)})
+        self._module = module.__dict__
+        return Frame({"stubs": [d for name in request.head["asks"] for d in self._described(name)]})
+
+    def _described(self, name: str) -> Iterator[Mapping[str, Any]]:
+        """The stub of that name, if the module has one: its parameters and its line."""
+        function = self._module.get(name)
+        if function is None:
+            return
+        code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+        yield {
+            "name": name,
+            "parameters": [
+                {"name": parameter.name, "required": parameter.default is parameter.empty}
+                for parameter in _parameters(function)
+            ],
+            "line": code.co_firstlineno if code and code.co_filename in self._sources else None,
+        }
+
+    def _call(self, request: Frame) -> Frame:
+        tensors = payload.unpack(request.body)
+        answers, returned = [], {}
+        for number, case in enumerate(request.head["cases"]):
+            arguments = {name: tensors[key] for name, key in case["tensors"].items()} | case["numbers"]
+            answer, tensor = self._answer(request.head["function"], arguments)
+            answers.append(answer)
+            if tensor is not None:
+                returned[str(number)] = tensor
+            if "raised" in answer:
+                break
+        return Frame({"answers": answers}, payload.pack(returned) if returned else b"")
+
+    def _answer(self, name: str, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], torch.Tensor | None]:
+        """Call one stub on one case; describe what came back and, if it is a tensor of numbers, give it."""
+        try:
+            answer = _apply(self._module[name], arguments)
+        except BaseException as error:
+            return {"raised": self._raised(error)}, None
+        if not isinstance(answer, torch.Tensor):
+            return {"other": _kind(answer)}, None
+        if answer.layout is not torch.strided or answer.device.type != "cpu" or answer.is_quantized:
+            return {"other": f"a tensor of layout {answer.layout} on {answer.device}"}, None
+        about = {"dtype": str(answer.dtype).removeprefix("torch."), "shape": list(answer.shape)}
+        if not answer.dtype.is_floating_point or answer.numel() > NUMBERS_LIMIT:
+            return about, None
+        return about, answer.detach().resolve_neg().to(_sendable(answer.dtype)).contiguous()
+
+    def _raised(self, error: BaseException) -> Mapping[str, Any]:
+        """An exception as data: its kind, type, message, and the student's own lines of its traceback."""
+        lines = [] if error.__traceback__ is None else list(self._lines(error.__traceback__))
+        line = lines[-1][0] if lines else None
+        if isinstance(error, SyntaxError) and error.filename in self._sources:
+            line = error.lineno
+        return {
+            "kind": _fault_kind(error),
+            "type": type(error).__name__[:MESSAGE_LIMIT],
+            "message": _text(error)[:MESSAGE_LIMIT],
+            "line": line,
+            "traceback": [text for _, text in lines][-FRAMES_LIMIT:],
+        }
+
+    def _lines(self, trace: TracebackType) -> Iterator[tuple[int, str]]:
+        for frame in traceback.extract_tb(trace):
+            if frame.filename in self._sources and frame.lineno is not None:
+                source = self._sources[frame.filename].splitlines()[frame.lineno - 1 : frame.lineno]
+                quoted = source[0].decode("utf-8", "replace").strip() if source else ""
+                yield frame.lineno, f"{frame.filename}:{frame.lineno} in {frame.name}: {quoted}"[:MESSAGE_LIMIT]
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    """The parameters that a value can be handed to by name or place."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _apply(function: Any, arguments: Mapping[str, Any]) -> Any:
+    """Call a stub with its arguments by name, or by place where it takes them no other way."""
+    placed = [p.name for p in _parameters(function) if p.kind is p.POSITIONAL_ONLY and p.name in arguments]
+    named = {name: value for name, value in arguments.items() if name not in placed}
+    return function(*(arguments[name] for name in placed), **named)
+
+
+def _sendable(dtype: torch.dtype) -> torch.dtype:
+    """The dtype an answer is sent in: float64 stays, everything shorter is exact in float32."""
+    return torch.float64 if dtype is torch.float64 else torch.float32
+
+
+def _kind(answer: Any) -> str:
+    kind = type(answer)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return "None" if answer is None else f"{module}{kind.__qualname__}"[:MESSAGE_LIMIT]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return error.msg if isinstance(error, SyntaxError) else str(error)
+    except BaseException:
+        return "(its message cannot be read)"
+
+
+def _fault_kind(error: BaseException) -> str:
+    """What an exception amounts to: unfilled, forbidden, out of memory, or a plain error."""
+    if isinstance(error, NotImplementedError):
+        return "missing"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in _text(error)):
+        return "out_of_memory"
+    return "forbidden" if type(error).__name__ == "AutogradForbidden" else "error"

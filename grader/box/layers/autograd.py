@@ -1,0 +1,195 @@
+"""Autograd, blocked: traps in torch's native code, and a sentence in front for the honest mistake.
+
+A submission can undo whatever Python put in its way, so the block itself lies below: in the process
+from which boxes are forked, the machine code of everything that computes a derivative is overwritten
+with an instruction that kills. The judge sees the signal. Four families have to go, and each route to
+a gradient runs through at least one of them:
+
+* the engine that walks the graph: ``backward``, ``torch.autograd``, ``torch.func``, double backward,
+  checkpointing, compiled and distributed autograd;
+* the nodes of the graph, which can be called one by one (``loss.grad_fn(...)``);
+* forward mode, which stores its tangents through one function;
+* the derivative kernels and formulas (``aten.*_backward``), and TorchScript's own differentiation.
+
+Recording a graph stays harmless, so ``requires_grad_()`` in an honest stub costs nothing. Nothing here
+proves that a formula was derived by hand: finite differences and a tape of one's own remain possible.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NoReturn
+
+from grader.box.layers import Breach, Confinement, Layer, Unavailable
+from grader.box.layers._image import Function, Image, trap
+
+LIBRARY = "libtorch_cpu.so"
+
+# Pieces of mangled names (Itanium C++ ABI), by family: a literal to look for, and what the name must
+# look like. Each family must be found, or detection is weakened.
+FAMILIES: dict[str, tuple[bytes, str]] = {
+    "engine": (b"N5torch8autograd6Engine", r"Engine\d+(execute|evaluate_function|compute_dependencies)"),
+    "graph nodes": (b"5applyE", r"N5torch8autograd\w+5applyE"),
+    "forward mode": (b"12AutogradMeta11set_fw_grad", ""),
+    "derivative kernels": (b"backward", r"N2at(4_ops|4meta|6native)|9generated7details"),
+    "derivatives of derivatives": (b"_jvp", r"N2at(4_ops|4meta|6native)"),
+    "derivatives of samplers": (b"_grad", r"N2at(4_ops|6native)\w*(_standard_gamma|_dirichlet)_grad"),
+    "TorchScript": (b"N5torch3jit13differentiateE", ""),
+}
+
+FRONT = {  # module: names that an honest mistake would use
+    "torch.Tensor": ("backward",),
+    "torch.autograd": ("backward", "grad"),
+    "torch.autograd.functional": ("vjp", "jvp", "jacobian", "hessian", "vhp", "hvp"),
+    "torch.autograd.forward_ad": ("make_dual", "enter_dual_level"),
+    "torch.func": ("grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize"),
+    "torch": ("compile",),
+}
+
+
+class AutogradForbidden(RuntimeError):
+    """A submission asked torch for a derivative instead of deriving it."""
+
+
+class Forbidden:
+    """Stands where torch's own ways to a derivative stood: any use but looking at it is refused."""
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise AutogradForbidden(
+            "torch's automatic differentiation is switched off here: derive this gradient by hand, "
+            "from the line of the forward pass, with ordinary tensor operations"
+        )
+
+    def __getattr__(self, name: str) -> Forbidden:
+        """An overload of an operator (``.default``) is as forbidden as the operator."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __get__(self, instance: object, owner: type) -> Forbidden:
+        return self
+
+
+forbidden = Forbidden()
+
+
+def warm(confinement: Confinement) -> None:
+    """Set the traps, put the sentence in front of them and take ready-made formulas away.
+
+    Raises:
+        Unavailable: torch is not loaded, or a family of traps could not be set; the message says which.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.__file__ is None:
+        raise Unavailable("torch is not imported")
+    _put_in_front(torch)
+    _take_away_formulas()
+    found = _harmful(Image(str(Path(torch.__file__).parent / "lib" / LIBRARY)))
+    trap(function for functions in found.values() for function in functions)
+    if absent := [family for family, functions in found.items() if not functions]:
+        raise Unavailable(f"detection weakened: no trap for {', '.join(absent)}")
+
+
+def probe(confinement: Confinement) -> None:
+    """Differentiate, first politely, then through the engine; the box must not survive the second.
+
+    Raises:
+        Breach: a gradient came back.
+    """
+    import torch
+
+    x = torch.ones(2, requires_grad=True)
+    y = (x * x).sum()
+    try:
+        torch.autograd.grad(y, x)
+    except AutogradForbidden:
+        pass
+    engine = torch._C._EngineBase()
+    engine.run_backward((y,), (torch.ones(()),), False, False, (x,), False, accumulate_grad=False)
+    raise Breach("the engine computed a gradient")
+
+
+def _harmful(image: Image) -> dict[str, list[Function]]:
+    """The functions of every family."""
+    exported = image.functions(needle for needle, _ in FAMILIES.values())
+    return {
+        family: [
+            function
+            for function in exported
+            if needle.decode() in function.name and re.search(pattern, function.name)
+        ]
+        for family, (needle, pattern) in FAMILIES.items()
+    }
+
+
+def _put_in_front(torch: ModuleType) -> None:
+    """Replace the Python names of differentiation, and of the derivative kernels."""
+    for path, names in FRONT.items():
+        holder: Any = torch
+        for part in path.split(".")[1:]:
+            holder = getattr(holder, part, None)
+        for name in names:
+            if hasattr(holder, name):
+                setattr(holder, name, forbidden)
+    kernels = _kernels(torch)
+    for namespace in (torch.ops.aten, torch, torch._C._nn):
+        for name in kernels:
+            if namespace is torch.ops.aten or name in vars(namespace):
+                setattr(namespace, name, forbidden)
+
+
+def _kernels(torch: ModuleType) -> set[str]:
+    """Names of the operators that are derivatives of others, without overloads."""
+    names = torch._C._dispatch_get_all_op_names()
+    return {name[6:].split(".")[0] for name in names if "backward" in name and name.startswith("aten::")}
+
+
+def _take_away_formulas() -> None:
+    """Empty the functions in which torch keeps derivatives written in Python."""
+    module = sys.modules.get("torch._decomp.decompositions")
+    if module is None:
+        return
+    for name, value in vars(module).items():
+        if "backward" in name:
+            for function in _layers_of(value):
+                _empty(function)
+
+
+def _layers_of(value: object) -> Iterator[FunctionType]:
+    """A function and those its decorators wrapped."""
+    if isinstance(value, FunctionType):
+        yield value
+        for cell in value.__closure__ or ():
+            if isinstance(cell.cell_contents, FunctionType) and cell.cell_contents.__module__ == value.__module__:
+                yield from _layers_of(cell.cell_contents)
+
+
+def _empty(function: FunctionType) -> None:
+    """Give a function the body of :data:`forbidden`: every reference to it then leads there."""
+    body: CodeType = _BODY.replace(co_freevars=function.__code__.co_freevars)
+    function.__code__ = body
+    function.__defaults__ = function.__kwdefaults__ = None
+
+
+def _late(*args: object, **kwargs: object) -> NoReturn:
+    """:data:`forbidden`, for a function that lives in another module."""
+    from grader.box.layers.autograd import forbidden
+
+    forbidden()
+
+
+_BODY = _late.__code__
+
+LAYER = Layer(
+    name="autograd",
+    rank=20,
+    guards=frozenset(),
+    protects="autograd blocked: a submission that asks torch for a derivative dies instead of scoring",
+    remedy="a torch wheel for Linux on x86_64 or aarch64 whose native symbols are exported",
+    probe=probe,
+    warm=warm,
+)

@@ -1,0 +1,57 @@
+"""The way to open boxes on this platform, and what must be in force there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from grader.box.box import Opener, Zygote
+from grader.box.portable import Subprocesses
+from grader.errors import IsolationError
+
+FORBIDDEN_OPENINGS = {
+    "answers": "answers could be read",
+    "network": "the network could be reached",
+    "processes": "processes could be left behind",
+}
+
+
+class Isolated(StrEnum):
+    """How much isolation an operator asks for."""
+
+    AUTO = "auto"
+    STRICT = "strict"
+
+
+@contextmanager
+def opener(hidden: Sequence[Path], isolation: Isolated) -> Iterator[Opener]:
+    """Start what opens boxes here: a zygote on Linux, a fresh subprocess for each box elsewhere.
+
+    Args:
+        hidden: folders that no box may read.
+        isolation: ``strict`` refuses when a layer is missing that keeps answers, network or processes apart.
+
+    Raises:
+        IsolationError: no box can be opened, or strict isolation is not to be had.
+    """
+    boxes: Opener = Zygote(hidden) if sys.platform == "linux" else Subprocesses()
+    try:
+        if isolation is Isolated.STRICT:
+            require(boxes)
+        yield boxes
+    finally:
+        boxes.close()
+
+
+def require(boxes: Opener) -> None:
+    """Refuse an opener that leaves something open that strict isolation closes.
+
+    Raises:
+        IsolationError: names what is open, and the layers that would close it.
+    """
+    open_ends = [f"{FORBIDDEN_OPENINGS[end]} ({why})" for end, why in boxes.unguarded.items()]
+    if open_ends:
+        raise IsolationError("--isolation strict: nothing is graded, because " + "; ".join(open_ends))

@@ -1,0 +1,213 @@
+"""The zygote: a process that has imported torch once and forks a box for every submission that asks for one.
+
+It holds no answer and reads no reference: all it is ever told is which paths to hide and how much a box may
+use. It talks to the judge over one socket, its *control*:
+
+    judge → zygote   {"hidden": [...]}                        first of all
+    zygote → judge   {"layers": [...], "missing": [...], ...} ready; what is in force was tried in a box
+    judge → zygote   {"open": {...}}  + one end of a socket   fork a box on it
+    zygote → judge   {"pid": ...}     + the box's pidfd
+    judge → zygote   {"reap": pid, "tell": true}              the box has ended or been killed
+    zygote → judge   {"status": ...}                          only where the judge wanted to be told
+
+When the control closes, the zygote ends, and its boxes with it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from grader.box import frames
+from grader.box.frames import Frame
+from grader.box.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
+
+PRELOADED = (
+    "bisect", "collections", "copy", "dataclasses", "decimal", "fractions", "functools", "heapq", "itertools",
+    "math", "operator", "random", "statistics", "string", "time", "typing",
+)  # fmt: skip
+"""What students import most; in the zygote it is paid for once."""
+
+
+class Layers:
+    """The layers of this zygote: runs their hooks and keeps who could not do its work, and why."""
+
+    def __init__(self, found: tuple[Layer, ...]) -> None:
+        self._layers = found
+        self.missing: dict[str, str] = {}
+
+    def run(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
+        """Run one moment's hook of every layer that is still in force."""
+        for layer in self.in_force:
+            try:
+                hook(layer)(confinement)
+            except Unavailable as reason:
+                self.missing[layer.name] = str(reason)
+
+    @property
+    def in_force(self) -> tuple[Layer, ...]:
+        """The layers that have not been found missing, by rank."""
+        return tuple(layer for layer in self._layers if layer.name not in self.missing)
+
+    def unguarded(self) -> dict[str, str]:
+        """What no layer in force guards, and which layers would."""
+        guarded = {guard for layer in self.in_force for guard in layer.guards}
+        found: dict[str, list[str]] = {}
+        for layer in self._layers:
+            for guard in sorted(layer.guards - guarded):
+                found.setdefault(guard, []).append(f"{layer.name}: {self.missing[layer.name]}")
+        return {guard: "; ".join(reasons) for guard, reasons in found.items()}
+
+    def survey(self, confinement: Confinement) -> None:
+        """Try every layer's forbidden act in a throw-away box, and strike the layers that let it happen."""
+        reader, writer = os.pipe()
+        self.run(lambda layer: layer.before_fork, confinement)
+        pid = os.fork()
+        if pid == 0:
+            os.close(reader)
+            self._probe(writer, replace(confinement, keep_fds=(writer,)))
+        os.close(writer)
+        with os.fdopen(reader, "rb") as lines:
+            verdicts = dict(json.loads(line) for line in lines)
+        os.waitpid(pid, 0)
+        for layer in self.in_force:
+            reason = verdicts.get(layer.name, "its probe did not come to an end")
+            if reason:
+                self.missing[layer.name] = reason
+
+    def _probe(self, writer: int, confinement: Confinement) -> NoReturn:
+        try:
+            self.run(lambda layer: layer.inside, confinement)
+            for name, verdict in self._verdicts(confinement):
+                os.write(writer, json.dumps([name, verdict]).encode() + b"\n")
+        finally:
+            os._exit(0)
+
+    def _verdicts(self, confinement: Confinement) -> Iterator[tuple[str, str]]:
+        yield from self.missing.items()
+        for layer in self.in_force:
+            try:
+                layer.probe(confinement)
+            except Breach as breach:
+                yield layer.name, str(breach)
+            except Exception as error:
+                yield layer.name, f"its probe failed: {type(error).__name__}: {error}"
+            else:
+                yield layer.name, ""
+
+
+class Zygote:
+    """Forks boxes on request until the control closes."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._layers = Layers(layers())
+        self._children: set[int] = set()
+        self._confinement = Confinement(memory_limit_mb=1024, cpu_limit_s=60)
+
+    def start(self) -> None:
+        """Put up the layers, import and warm torch, try the layers, and say what is in force."""
+        hidden = frames.receive(self._control).head["hidden"]
+        self._confinement = replace(self._confinement, hidden=tuple(map(Path, hidden)))
+        self._layers.run(lambda layer: layer.early, self._confinement)
+        warm_up()
+        self._layers.run(lambda layer: layer.warm, self._confinement)
+        # What is alive now stays alive: the collector of a box need not look at (and so copy) these pages.
+        gc.collect()
+        gc.freeze()
+        self._layers.survey(self._confinement)
+        missing = [{"name": name, "reason": reason} for name, reason in self._layers.missing.items()]
+        in_force = [layer.name for layer in self._layers.in_force]
+        frames.send(
+            self._control,
+            Frame({"layers": in_force, "missing": missing, "unguarded": self._layers.unguarded()}),
+        )
+
+    def serve(self) -> None:
+        """Open and reap boxes until the control closes."""
+        try:
+            while True:
+                head = frames.receive(self._control).head
+                if "open" in head:
+                    self._open(replace(self._confinement, **head["open"]))
+                else:
+                    self._reap(head["reap"], tell=head["tell"])
+        except frames.WireError:
+            for pid in self._children:
+                os.kill(pid, signal.SIGKILL)
+
+    def _open(self, confinement: Confinement) -> None:
+        _, (descriptor,), _, _ = socket.recv_fds(self._control, 1, 1)
+        self._layers.run(lambda layer: layer.before_fork, confinement)
+        pid = os.fork()
+        if pid == 0:
+            self._become_box(descriptor, replace(confinement, keep_fds=(descriptor,)))
+        os.close(descriptor)
+        self._children.add(pid)
+        frames.send(self._control, Frame({"pid": pid}))
+        pidfd = os.pidfd_open(pid)
+        socket.send_fds(self._control, [b"p"], [pidfd])
+        os.close(pidfd)
+
+    def _become_box(self, descriptor: int, confinement: Confinement) -> NoReturn:
+        try:
+            from grader.box.inside import Inside
+
+            self._control.close()
+            self._layers.run(lambda layer: layer.inside, confinement)
+            Inside(socket.socket(fileno=descriptor)).serve()
+        finally:
+            os._exit(0)
+
+    def _reap(self, pid: int, *, tell: bool) -> None:
+        _, status = os.waitpid(pid, 0)
+        self._children.discard(pid)
+        if tell:
+            frames.send(self._control, Frame({"status": status}))
+
+
+def warm_up() -> None:
+    """Import torch and what students use with it, and run what torch loads or compiles on first use."""
+    import importlib
+
+    import torch
+    import torch.nn.functional as F
+
+    from grader.box import inside, payload
+
+    torch.set_num_threads(1)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    x = torch.arange(6.0).view(2, 3)
+    rows = torch.tensor([0, 1, 0])
+    f = F.one_hot(rows, 3).float() @ x.new_ones(3, 3) + torch.einsum("ij,kj->ik", x, x).sum()
+    x.clone().index_add_(0, rows[:2], x)
+    str(f.softmax(1)), f.var(0, keepdim=True, unbiased=True), x[range(2), rows[:2]].mean(), x.max(1).values
+    payload.unpack(payload.pack({"x": x, "rows": rows}))
+    inside.Output().take()
+
+
+def main(descriptor: int) -> None:
+    """Be a zygote whose control is an inherited socket."""
+    # The terminal's Ctrl-C goes to the whole group; the judge decides when a zygote ends.
+    signal.signal(signal.SIGINT, _ignore)
+    zygote = Zygote(socket.socket(fileno=descriptor))
+    zygote.start()
+    zygote.serve()
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Take a signal and do nothing; unlike SIG_IGN it is not inherited through an exec."""
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""One answer held against the truth of one case: an outcome, and what there is to say about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from grader.answers import Answer, Described, Failed, Other, Returned
+from grader.oracle import Truth
+from grader.scorecard import Difference, Outcome
+
+NOT_FLOAT = "float"
+LEADING_ONES = "the shape {found} is taken for {expected}: they differ by leading 1s alone"
+DOUBLE = "the answer is float64, its inputs float32: it is taken as it is"
+UNDERIVED = "zeros, whatever the upstream: ask for the gradient of the line that uses it, and go back through it"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one answer.
+
+    Args:
+        outcome: see DESIGN's list.
+        exact: whether it equals autograd's float32 answer bit for bit.
+        found_shape: the answer's own shape, None where there is no tensor.
+        tensor: the answer in the truth's shape, where the two can be compared.
+        difference: its largest distance from the truth, None where they cannot be compared.
+        notes: what a student should know although it costs nothing.
+        failure: the failed call, where there is no answer to look at.
+    """
+
+    outcome: Outcome
+    exact: bool = False
+    found_shape: tuple[int, ...] | None = None
+    tensor: Tensor | None = None
+    difference: float | None = None
+    notes: tuple[str, ...] = ()
+    failure: Failed | None = None
+
+
+NOT_RUN = Verdict(Outcome.NOT_RUN)
+
+
+def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived: bool = False) -> Verdict:
+    """Hold one answer against the truth.
+
+    Args:
+        answer: what came back.
+        truth: the gradient's truth in this case.
+        strict_shapes: whether a shape that differs by leading 1s is wrong.
+        derived: the truth vanishes whatever the upstream, so that plain zeros show no derivation and are wrong.
+
+    Shapes are compared before values, because broadcasting would hide a wrong shape; values by a comparison
+    that a NaN fails.
+    """
+    match answer:
+        case Failed(outcome=outcome):
+            return Verdict(outcome, failure=answer)
+        case Other(description=description):
+            message = f"returned {description}, expected a tensor"
+            return Verdict(Outcome.NOT_A_TENSOR, failure=Failed(Outcome.NOT_A_TENSOR, message))
+        case Described(dtype=dtype, shape=shape):
+            outcome = Outcome.WRONG_SHAPE if NOT_FLOAT in dtype else Outcome.WRONG_DTYPE
+            message = f"returned a tensor of {dtype}, expected floating-point numbers"
+            return Verdict(outcome, found_shape=shape, failure=Failed(outcome, message))
+        case Returned(tensor=tensor):
+            return _compare(tensor, truth, strict_shapes=strict_shapes, derived=derived)
+
+
+def _compare(tensor: Tensor, truth: Truth, *, strict_shapes: bool, derived: bool) -> Verdict:
+    found, expected = tuple(tensor.shape), tuple(truth.precise.shape)
+    if found != expected and (strict_shapes or _without_leading_ones(found) != _without_leading_ones(expected)):
+        return Verdict(Outcome.WRONG_SHAPE, found_shape=found)
+    notes = []
+    if found != expected:
+        notes.append(LEADING_ONES.format(found=_shape(found), expected=_shape(expected)))
+    if tensor.dtype.itemsize == 8:
+        notes.append(DOUBLE)
+    answer = tensor.reshape(expected)
+    difference = truth.difference(answer)
+    outcome = _outcome(answer, truth, derived=derived)
+    exact = outcome.scores and bool((answer == truth.autograd).all())
+    if derived and outcome is Outcome.WRONG_VALUE and not answer.any():
+        notes.append(UNDERIVED)
+    if exact:
+        outcome = Outcome.EXACT
+    return Verdict(outcome, exact, found, answer, difference, tuple(notes))
+
+
+def _outcome(answer: Tensor, truth: Truth, *, derived: bool) -> Outcome:
+    if not answer.isfinite().all():
+        return Outcome.NOT_FINITE
+    if derived and not answer.any():
+        return Outcome.WRONG_VALUE
+    return Outcome.CLOSE if truth.admits(answer) else Outcome.WRONG_VALUE
+
+
+def compare(answer: Tensor, witness: Tensor) -> Difference:
+    """How far an answer is from a witness of the same shape; the relative one to the witness's largest entry."""
+    distance = float((answer.double() - witness.double()).abs().max()) if answer.numel() else 0.0
+    scale = float(witness.double().abs().max()) if witness.numel() else 0.0
+    relative = distance / scale if scale else (0.0 if distance == 0 else None)
+    if not math.isfinite(distance):
+        return Difference(None, None)
+    return Difference(distance, relative)
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return str(shape)

@@ -1,0 +1,43 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from grader.errors import OperatorError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever sees half of it: beside its place first, then moved there.
+
+    Raises:
+        OperatorError: the folder cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def writable_folder(path: Path) -> None:
+    """Make a folder that will be written to, before the work begins whose result goes there.
+
+    Raises:
+        OperatorError: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OperatorError(f"--out {path}: expected a folder that can be written: {error.strerror}") from error

@@ -1,0 +1,48 @@
+"""Where an answer is wrong: its worst entry, and a picture of its error."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grader.oracle import Truth
+from grader.scorecard import ErrorMap, Worst
+
+ROWS, COLUMNS = 32, 64
+"""The most digits a picture has; larger tensors are shown by the worst entry of each block."""
+
+
+def worst(answer: Tensor | None, truth: Truth) -> Worst | None:
+    """The entry furthest from the truth, NaN counting as furthest; None for a tensor without entries."""
+    if answer is None or not answer.numel():
+        return None
+    place = int(_error(answer, truth).argmax())
+    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), answer.shape))
+    return Worst(index, _number(truth.precise[index]), _number(answer[index]))
+
+
+def error_map(answer: Tensor | None, truth: Truth) -> ErrorMap | None:
+    """The error as digits: 0 within tolerance, then 1 to 9 on a logarithmic scale up to the worst entry."""
+    if answer is None or not answer.numel():
+        return None
+    flat = _error(answer, truth)
+    flat = flat.reshape(-1, flat.shape[-1]) if flat.dim() else flat.reshape(1, 1)
+    stride = (math.ceil(flat.shape[0] / ROWS), math.ceil(flat.shape[1] / COLUMNS))
+    blocks = F.max_pool2d(flat[None], stride, ceil_mode=True)[0]
+    tolerance, largest = max(truth.tolerance, 1e-300), float(blocks.max())
+    span = math.log(max(largest / tolerance, 1.0 + 1e-9))
+    digits = ((blocks / tolerance).clamp(min=1e-9).log() / span * 9).ceil().clamp(0, 9).int()
+    return ErrorMap(stride, tuple("".join(map(str, row)) for row in digits.tolist()))
+
+
+def _error(answer: Tensor, truth: Truth) -> Tensor:
+    """Each entry's distance from the truth, a number that is not finite as a very large one."""
+    return (answer.double() - truth.precise).abs().nan_to_num(nan=1e30, posinf=1e30)
+
+
+def _number(value: Tensor) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,204 @@
+"""The truth about one case: every gradient, every path, and how far float32 rounding may carry a right answer.
+
+The truth is autograd's, run in float64 on the case's inputs. The *envelope* of a gradient is measured, not
+guessed: the same backward pass is run again with every forward value and every gradient disturbed by one
+float32 rounding, and the largest deviation is taken. A tolerance is a small multiple of it.
+
+``loss' = loss + sum over a of <r_a, a>`` with random ``r_a`` gives gradients that are consistent with each
+other whatever a stub asks for, and that do not vanish where the plain loss is blind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from grader.cases import Case, floats
+from grader.forward import LOSS, Step, Values
+
+ROUNDING = 2.0**-24
+"""The unit roundoff of float32: one operation is off by at most this, relatively."""
+
+RUNS = 3
+"""How many disturbed runs an envelope is measured with."""
+
+SPREAD = 16
+"""A right formula may round more often, and sum in another order, than the lines it goes back through."""
+
+FLOOR = 3e-6
+"""Relative to the largest entry: formulas that cost no rounding in the forward pass still round in a stub."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One gradient (or one path's share of it) in one case.
+
+    Args:
+        precise: the truth, float64.
+        autograd: autograd's answer in float32, as the lecture compares with.
+        envelope: the largest deviation float32 rounding was measured to cause, absolute.
+    """
+
+    precise: Tensor
+    autograd: Tensor
+    envelope: float
+
+    @cached_property
+    def scale(self) -> float:
+        """The largest entry's size."""
+        return float(self.precise.abs().max()) if self.precise.numel() else 0.0
+
+    @cached_property
+    def tolerance(self) -> float:
+        """How far an answer may be off, absolute."""
+        return SPREAD * self.envelope + FLOOR * self.scale
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether nothing but rounding is left of it."""
+        return self.scale <= self.tolerance
+
+    def difference(self, answer: Tensor) -> float:
+        """The largest distance of an answer of the same shape from the truth; NaN where one is NaN."""
+        return float((answer.double() - self.precise).abs().max()) if answer.numel() else 0.0
+
+    def admits(self, answer: Tensor) -> bool:
+        """Whether an answer of the same shape is the truth up to rounding."""
+        # Written so that a NaN, which compares false, is refused.
+        return bool(((answer.double() - self.precise).abs() <= self.tolerance).all())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One forward and backward pass: the values, and the gradient of every float tensor among them."""
+
+    values: Values
+    gradients: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The truth about one case.
+
+    Args:
+        case: the case.
+        drawn: the tensors ``a`` that enter the loss with a random ``r_a``; none for the plain loss.
+        wanted: the tensors whose truth is of interest, all where None.
+    """
+
+    case: Case
+    drawn: frozenset[str] = frozenset()
+    wanted: frozenset[str] | None = None
+    _random: dict[tuple[frozenset[str], frozenset[str]], Oracle] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def truths(self) -> Mapping[str, Truth]:
+        """The truth of every wanted gradient, by its tensor's name."""
+        found = {}
+        for name, precise in self._precise.gradients.items():
+            deviations = [(run.gradients[name] - precise).abs().max() for run in self._disturbed]
+            single = self._single.gradients[name].detach()
+            found[name] = Truth(precise, single, float(max(deviations)))
+        return found
+
+    def paths(self, name: str) -> Mapping[str, Truth]:
+        """What flows back into ``name`` through each line that uses it, by that line's name."""
+        found = {}
+        for step in self.case.forward.users(name):
+            precise = self._share(self._precise, step, name)
+            deviations = [(self._share(run, step, name) - precise).abs().max() for run in self._disturbed]
+            found[step.name] = Truth(precise, precise.float(), float(max(deviations)))
+        return found
+
+    def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Oracle:
+        """This case with random upstreams at ``drawn``, for the gradients of ``wanted``; made once."""
+        key = (frozenset(drawn), frozenset(wanted))
+        if key not in self._random:
+            self._random[key] = Oracle(self.case, *key)
+        return self._random[key]
+
+    @cached_property
+    def _single(self) -> Run:
+        return self._run(torch.float32)
+
+    @cached_property
+    def _precise(self) -> Run:
+        return self._run(torch.float64)
+
+    @cached_property
+    def _disturbed(self) -> tuple[Run, ...]:
+        generator = self.case.generator("rounding")
+        return tuple(self._run(torch.float64, generator) for _ in range(RUNS))
+
+    def _run(self, dtype: torch.dtype, noise: torch.Generator | None = None) -> Run:
+        """Run forward and back in ``dtype``, with each value and gradient rounded at random if asked."""
+        inputs = dict(self.case.inputs)
+        for name in floats(inputs):
+            inputs[name] = inputs[name].to(dtype, copy=True).requires_grad_()
+
+        def transform(step: Step, value: Tensor) -> Tensor:
+            if noise is None or not value.requires_grad:
+                return value
+            # The gradient that flows back through this product is rounded by it, too.
+            return value * (1 + ROUNDING * torch.randn(value.shape, generator=noise, dtype=dtype))
+
+        values = self.case.forward.run(inputs, transform)
+        loss = values[LOSS]
+        for name in sorted(self.drawn):
+            loss = loss + (self._upstream(name).to(dtype) * values[name]).sum()
+        return Run(values, self._gradients(loss, values))
+
+    def _gradients(self, loss: Tensor, values: Values) -> Mapping[str, Tensor]:
+        names = [n for n in floats(values) if values[n].requires_grad]
+        if self.wanted is not None:
+            names = [n for n in names if n in self.wanted]
+        found = torch.autograd.grad(loss, [values[n] for n in names], allow_unused=True)
+        zeros = (torch.zeros_like(values[n]) if g is None else g for n, g in zip(names, found, strict=True))
+        return dict(zip(names, zeros, strict=True))
+
+    def _upstream(self, name: str) -> Tensor:
+        """``r_a``: standard normal numbers over the root of the number of rows, the same for every stub."""
+        like = self.case.values[name]
+        drawn = torch.randn(like.shape, generator=self.case.generator(f"upstream of {name}"))
+        return drawn / max(1, like.shape[0] if like.dim() else 1)
+
+    def _share(self, run: Run, step: Step, name: str) -> Tensor:
+        """The vector-Jacobian product of one line, with respect to one of the tensors it uses."""
+        values = {n: run.values[n] for n in step.uses}
+        values[name] = values[name].detach().requires_grad_()
+        result = self.case.forward.evaluate(step, values)
+        # As a product and not by grad_outputs, which would have torch load its symbolic algebra first.
+        (share,) = torch.autograd.grad((result * run.gradients[step.name]).sum(), values[name])
+        return share
+
+
+@dataclass(frozen=True)
+class Blind:
+    """Where the plain loss cannot tell right from wrong: gradients that vanish, and paths that carry nothing.
+
+    ``paths`` holds pairs of a tensor and the line through which nothing flows back into it.
+    """
+
+    tensors: frozenset[str]
+    paths: frozenset[tuple[str, str]]
+
+    @classmethod
+    def measure(cls, oracles: Iterable[Oracle]) -> Blind:
+        """What vanishes in every one of the cases, held against the rounding envelope."""
+        oracles = tuple(oracles)
+        forward = oracles[0].case.forward
+        names = list(oracles[0].truths)
+        tensors = frozenset(n for n in names if all(oracle.truths[n].vanishes for oracle in oracles))
+        several = [n for n in names if len(forward.users(n)) > 1]
+        shares = [{n: oracle.paths(n) for n in several} for oracle in oracles]
+        paths = frozenset(
+            (name, step.name)
+            for name in several
+            for step in forward.users(name)
+            if all(share[name][step.name].vanishes for share in shares)
+        )
+        return cls(tensors, paths)

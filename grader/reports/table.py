@@ -1,0 +1,231 @@
+"""The scorecard as a table in the terminal, in the manner of the lecture's own check.
+
+Student text reaches rich only inside ``Text`` objects, which know no markup. Without colour the table's own
+characters are ASCII, so that a log or a pipe takes them anywhere; a student's name keeps its letters.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from grader.reports.wording import LOOKS, Tone, next_step, number, one_line, points, reason
+from grader.scorecard import ExerciseResult, Gradient, Isolation, Scorecard
+
+PLAIN_WIDTH = 80
+WIDEST = 120
+NARROW = 66
+"""Below this width the columns ``exact`` and ``approximate`` make way."""
+
+STYLES = {
+    Tone.GOOD: "green",
+    Tone.OPEN: "bright_black",
+    Tone.WRONG: "red",
+    Tone.BROKE: "yellow",
+    Tone.OURS: "magenta",
+}
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What everything on the page depends on: its width and whether it may use colour."""
+
+    width: int
+    colour: bool
+
+    @classmethod
+    def of(cls, width: int | None, colour: bool) -> _Page:
+        terminal = shutil.get_terminal_size().columns if colour else PLAIN_WIDTH
+        return cls(width or min(terminal, WIDEST), colour)
+
+    def print(self, blocks: Iterable[Text | Padding]) -> str:
+        out = io.StringIO()
+        console = Console(
+            file=out,
+            width=self.width,
+            height=25,
+            force_terminal=self.colour,
+            color_system="standard" if self.colour else None,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            # The caller has decided about colour; the environment must not decide again.
+            _environ={},
+        )
+        for block in blocks:
+            console.print(block)
+        return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+    def cell(self, text: str, size: int, style: str = "") -> Text:
+        """Text of exactly ``size`` columns, shortened where it has to be."""
+        flat = one_line(text)
+        if cell_len(flat) > size:
+            dots = "…" if self.colour else "..."[:size]
+            flat = set_cell_size(flat, size - len(dots)).rstrip() + dots
+        return Text(set_cell_size(flat, size), style)
+
+    def row(self, cells: Iterable[Text]) -> Text:
+        return Text(" | ").join(cells)
+
+    def rule(self, sizes: Sequence[int]) -> Text:
+        return Text("-+-".join("-" * size for size in sizes), "bright_black")
+
+
+def render(scorecard: Scorecard, *, width: int | None = None, colour: bool = False) -> str:
+    """The scorecard as text.
+
+    Args:
+        scorecard: what to show.
+        width: columns to use; by default the terminal's with colour (at most 120), 80 without.
+        colour: whether to use ANSI colours and glyphs; without, the output has no escape codes.
+
+    Returns:
+        A block for each exercise, then score, next step and isolation; ends in a newline.
+    """
+    page = _Page.of(width, colour)
+    return page.print(_blocks(scorecard, page))
+
+
+def row(scorecard: Scorecard) -> tuple[str, str, tuple[str, ...], str]:
+    """One submission in a class, as plain text: name, score, score of each exercise, first trouble."""
+    exercises = tuple(points(exercise.score, exercise.max_score) for exercise in scorecard.exercises)
+    return (
+        one_line(scorecard.submission.name),
+        points(scorecard.score, scorecard.max_score),
+        exercises,
+        first_trouble(scorecard),
+    )
+
+
+def first_trouble(scorecard: Scorecard) -> str:
+    """The first gradient that does not score and why, or nothing; the grader's own faults come first."""
+    todo = [g for e in scorecard.exercises for g in e.gradients if not g.outcome.scores]
+    if not todo:
+        return ""
+    first = min(todo, key=lambda g: LOOKS[g.outcome].tone is not Tone.OURS)
+    return ": ".join(filter(None, (f"{first.name} {LOOKS[first.outcome].word}", reason(first))))
+
+
+def render_many(scorecards: Iterable[Scorecard], *, width: int | None = None, colour: bool = False) -> str:
+    """A class as text: one row for each submission, in the order given.
+
+    Args:
+        scorecards: the submissions; they may have been graded on different exercises.
+        width: columns to use, as for :func:`render`.
+        colour: as for :func:`render`.
+    """
+    page = _Page.of(width, colour)
+    return page.print(_class(tuple(scorecards), page))
+
+
+def _blocks(scorecard: Scorecard, page: _Page) -> Iterator[Text | Padding]:
+    yield Text(one_line(scorecard.submission.name), "bold")
+    for exercise in scorecard.exercises:
+        yield Text()
+        yield from _exercise(exercise, page)
+    yield Text()
+    total = f"score {points(scorecard.score, scorecard.max_score)}"
+    yield Text(total, f"bold {STYLES[Tone.GOOD]}" if scorecard.perfect else "bold")
+    yield Text(str(next_step(scorecard)))
+    yield from (Text(line, "bright_black") for line in _isolation(scorecard.isolation))
+
+
+def _exercise(exercise: ExerciseResult, page: _Page) -> Iterator[Text | Padding]:
+    heading = f"{one_line(exercise.title)}  {points(exercise.score, exercise.max_score)}"
+    where = f"  {one_line(exercise.file)}" if exercise.file is not None else ""
+    yield Text.assemble((heading, "bold"), (where, "bright_black"))
+    titles, sizes = _columns(page)
+    yield page.row(page.cell(title, size, "bright_black") for title, size in zip(titles, sizes, strict=True))
+    yield page.rule(sizes)
+    for gradient, why in _with_reasons(exercise.gradients):
+        yield _gradient(gradient, sizes, page)
+        if why:
+            yield Padding(Text(why, overflow="fold"), (0, 0, 0, min(4, page.width // 8)))
+
+
+def _columns(page: _Page) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    if page.width < NARROW:
+        outcome = 15
+        name = max(page.width - outcome - 10 - 6, 6)
+        return ("gradient", "outcome", "maxdiff"), (min(name, 15), outcome, 10)
+    return ("gradient", "outcome", "exact", "approximate", "maxdiff"), (15, 15, 5, 11, 10)
+
+
+def _gradient(gradient: Gradient, sizes: Sequence[int], page: _Page) -> Text:
+    look = LOOKS[gradient.outcome]
+    style = STYLES[look.tone]
+    # An answer that never came is neither exact nor approximate: a dash, not False.
+    answered = gradient.found_shape is not None or gradient.outcome.scores
+    marks = [str(flag) if answered else "-" for flag in (gradient.exact, gradient.outcome.scores)]
+    texts = [
+        (gradient.name, ""),
+        (f"{look.glyph} {look.word}" if page.colour else look.word, style),
+        *([(mark, style) for mark in marks] if len(sizes) == 5 else []),
+        (number(gradient.max_abs_diff), ""),
+    ]
+    return page.row(page.cell(text, size, style) for (text, style), size in zip(texts, sizes, strict=True))
+
+
+def _with_reasons(gradients: Sequence[Gradient]) -> Iterator[tuple[Gradient, str]]:
+    """Each gradient and why it does not score; a reason that repeats the line above is not said again."""
+    previous = ""
+    for gradient in gradients:
+        why = "" if gradient.outcome.scores else reason(gradient)
+        yield gradient, why if why != previous else ""
+        previous = why
+
+
+def _isolation(isolation: Isolation) -> Iterator[str]:
+    yield f"isolation: {', '.join(map(one_line, isolation.layers)) or 'none'}"
+    for layer in isolation.missing:
+        yield f"not in force: {one_line(layer.name)} ({one_line(layer.reason)})"
+
+
+def _class(scorecards: Sequence[Scorecard], page: _Page) -> Iterator[Text]:
+    ids = tuple(dict.fromkeys(exercise.id for card in scorecards for exercise in card.exercises))
+    rows = [_class_row(card, ids) for card in scorecards]
+    titles = ("submission", "score", *_short(ids), "first trouble")
+    sizes = _class_sizes([titles, *(texts for texts, _ in rows)], page.width)
+    # Where even the shortest columns are too wide, the single exercises make way for the total.
+    shown = range(len(sizes)) if _total(sizes) <= page.width else (0, 1, -1)
+    yield page.row(page.cell(titles[i], sizes[i], "bright_black") for i in shown)
+    yield page.rule([sizes[i] for i in shown])
+    for texts, style in rows:
+        yield page.row(page.cell(texts[i], sizes[i], style if i == 1 else "") for i in shown)
+
+
+def _class_row(card: Scorecard, ids: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    name, score, _, trouble = row(card)
+    by_id = {exercise.id: points(exercise.score, exercise.max_score) for exercise in card.exercises}
+    style = STYLES[Tone.OURS if card.at_fault else Tone.GOOD if card.perfect else Tone.BROKE]
+    return (name, score, *(by_id.get(id, "-") for id in ids), trouble), style
+
+
+def _short(ids: Sequence[str]) -> tuple[str, ...]:
+    """``ex1`` for ``ex1_step_by_step``, unless two exercises would share it."""
+    heads = [one_line(id).partition("_")[0] for id in ids]
+    return tuple(
+        head if head and heads.count(head) == 1 else one_line(id) for head, id in zip(heads, ids, strict=True)
+    )
+
+
+def _class_sizes(rows: Sequence[Sequence[str]], width: int) -> tuple[int, ...]:
+    """As wide as the contents, then the last column and the name give way until a row fits."""
+    sizes = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for index, least in ((-1, 12), (0, 10), (-1, 1), (0, 3)):
+        excess = _total(sizes) - width
+        if excess > 0:
+            sizes[index] = max(sizes[index] - excess, min(least, sizes[index]))
+    return tuple(sizes)
+
+
+def _total(sizes: Sequence[int]) -> int:
+    return sum(sizes) + len(" | ") * (len(sizes) - 1)

@@ -1,0 +1,251 @@
+"""The result of one submission as data, and its JSON form.
+
+Nothing here computes a grade: the judge fills these in, the reports read them, and neither needs to know
+the other. Every class is a frozen dataclass whose fields are the JSON's fields, in the same order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+SCHEMA_ID = "scorecard/v1"
+
+
+class Outcome(StrEnum):
+    """What became of one gradient. Only ``exact`` and ``close`` score (see DESIGN, outcomes)."""
+
+    EXACT = "exact"
+    CLOSE = "close"
+    WRONG_VALUE = "wrong_value"
+    WRONG_SHAPE = "wrong_shape"
+    WRONG_DTYPE = "wrong_dtype"
+    NOT_FINITE = "not_finite"
+    NOT_A_TENSOR = "not_a_tensor"
+    MISSING = "missing"
+    ERROR = "error"
+    FORBIDDEN = "forbidden"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    NOT_RUN = "not_run"
+    GRADER_FAULT = "grader_fault"
+
+    @property
+    def scores(self) -> bool:
+        """Whether this outcome earns the gradient's points."""
+        return self in (Outcome.EXACT, Outcome.CLOSE)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an answer is from a witness; None where the two cannot be compared."""
+
+    max_abs_diff: float | None
+    max_rel_diff: float | None
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One gradient in one case. ``tolerance`` is absolute; ``decides`` says whether points hang on it."""
+
+    name: str
+    outcome: Outcome
+    max_abs_diff: float | None
+    tolerance: float | None
+    decides: bool
+
+
+@dataclass(frozen=True)
+class Worst:
+    """Where an answer is furthest from the truth, and the two numbers that stand there."""
+
+    index: tuple[int, ...]
+    expected: float | None
+    found: float | None
+
+
+@dataclass(frozen=True)
+class ErrorMap:
+    """A picture of where an answer is wrong: ``rows`` of digits, 0 (within tolerance) to 9 (worst).
+
+    ``stride`` is how many of the tensor's rows and columns one digit stands for; tensors of more than two
+    dimensions are flattened to their last.
+    """
+
+    stride: tuple[int, int]
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Why an answer is wrong, in a sentence, and the forward line concerned."""
+
+    kind: str
+    message: str
+    forward_line: str | None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The student's exception: its type, its message and the student's own lines of the traceback."""
+
+    type: str
+    message: str
+    line: int | None
+    traceback: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The outcome of one asked gradient.
+
+    ``through`` names the forward lines it goes back through; ``line`` is where the student's stub stands in
+    the exercise's file; ``score`` is None when the fault is the grader's own.
+    """
+
+    name: str
+    outcome: Outcome
+    score: float | None
+    max_score: float
+    exact: bool
+    max_abs_diff: float | None
+    line: int | None
+    seconds: float
+    autograd: Difference
+    reference: Difference | None
+    cases: tuple[CaseResult, ...]
+    hint: Hint | None
+    error: Fault | None
+    through: tuple[str, ...]
+    expected_shape: tuple[int, ...]
+    found_shape: tuple[int, ...] | None
+    worst: Worst | None
+    error_map: ErrorMap | None
+    notes: tuple[str, ...]
+    output: str | None
+
+
+@dataclass(frozen=True)
+class ForwardLine:
+    """One line of the forward pass, and the gradients that are complete once one has gone back through it."""
+
+    name: str
+    source: str
+    gradients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """One exercise of one submission. ``file`` is the student's file, None when there is none."""
+
+    id: str
+    title: str
+    file: str | None
+    score: float
+    max_score: float
+    gradients: tuple[Gradient, ...]
+    forward: tuple[ForwardLine, ...]
+
+
+@dataclass(frozen=True)
+class SubmissionId:
+    """Whose work this is: the folder's name (or the file's without its ending), and a digest of its bytes."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class GraderInfo:
+    """What graded: versions and the seed the cases were drawn from."""
+
+    version: str
+    python: str
+    torch: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class MissingLayer:
+    """An isolation layer that was not in force, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """The isolation layers that were in force, and those that were not."""
+
+    layers: tuple[str, ...]
+    missing: tuple[MissingLayer, ...]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """The result of one submission."""
+
+    schema: str
+    submission: SubmissionId
+    grader: GraderInfo
+    isolation: Isolation
+    score: float
+    max_score: float
+    exercises: tuple[ExerciseResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """This scorecard as plain JSON values; a number that is not finite becomes null."""
+        plain: dict[str, Any] = _finite(asdict(self))
+        return plain
+
+    def as_json(self) -> str:
+        """This scorecard as JSON text, checked against the schema.
+
+        Raises:
+            jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
+        """
+        plain = self.as_dict()
+        _validator().validate(plain)
+        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+
+    @property
+    def perfect(self) -> bool:
+        """Whether every point was earned."""
+        return all(g.outcome.scores for e in self.exercises for g in e.gradients)
+
+    @property
+    def at_fault(self) -> bool:
+        """Whether the grader itself failed somewhere."""
+        return any(g.outcome is Outcome.GRADER_FAULT for e in self.exercises for g in e.gradients)
+
+
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of a scorecard, as shipped with the package."""
+    text = files("grader").joinpath("scorecard.schema.json").read_text("utf-8")
+    parsed: Mapping[str, Any] = json.loads(text)
+    return parsed
+
+
+@cache
+def _validator() -> Any:
+    # Imported here: the reports and the command line's help need no validator, and it takes a while to load.
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

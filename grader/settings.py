@@ -1,0 +1,29 @@
+"""What an operator chose for one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.box.box import Limits
+from grader.exercise import Exercise
+
+DEFAULT_SEED = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A seed, a word list, and limits; None leaves it to the exercise."""
+
+    seed: int = DEFAULT_SEED
+    words: Path | None = None
+    time_limit_s: float | None = None
+    memory_limit_mb: int | None = None
+
+    def limits(self, exercise: Exercise) -> Limits:
+        """What a box of this exercise may use."""
+        return Limits(
+            self.time_limit_s or exercise.time_limit_s, self.memory_limit_mb or exercise.memory_limit_mb
+        )
+
+

@@ -1,0 +1,100 @@
+"""The file a student starts from: one stub per asked gradient, generated from the forward pass."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from grader.cases import cases
+from grader.errors import OperatorError
+from grader.exercise import Exercise, tensor_of
+from grader.forward import LOSS, Values
+
+TEMPLATE = "template.py"
+WIDTH = 100
+
+INTRODUCTION = """\
+{title}
+
+Fill the stubs, then run `grade` on this file's folder. A stub asks for what it needs by the names of its
+parameters, in any order: change them freely. There is {values}.
+{upstreams} It returns one tensor of the shape its docstring gives.
+
+Shapes are those of the lecture's case; you are graded on other sizes, too. No autograd.
+"""
+
+
+def render(exercise: Exercise) -> str:
+    """The template of an exercise, as Python source."""
+    values = cases(exercise)[0].values
+    stubs = [_stub(exercise, ask, values) for ask in exercise.asks]
+    return f'"""{_introduction(exercise, values)}"""\n\nimport torch\nimport torch.nn.functional as F\n' + "".join(stubs)
+
+
+def is_current(exercise: Exercise) -> bool:
+    """Whether the committed template is what the forward pass yields today."""
+    path = exercise.folder / TEMPLATE
+    return path.exists() and path.read_text("utf-8") == render(exercise)
+
+
+def write(exercise: Exercise) -> Path:
+    """Write an exercise's template beside its settings."""
+    path = exercise.folder / TEMPLATE
+    path.write_text(render(exercise), "utf-8")
+    return path
+
+
+def lay_out(exercises: tuple[Exercise, ...], folder: Path) -> tuple[Path, ...]:
+    """Lay out the templates for a new submission.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OperatorError: the folder cannot be written, or one of the files is there already.
+    """
+    targets = [(folder / f"{exercise.id}.py", exercise.folder / TEMPLATE) for exercise in exercises]
+    for target, _ in targets:
+        if target.exists():
+            raise OperatorError(f"{target}: is there already, and is left as it is")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for target, template in targets:
+            target.write_text(template.read_text("utf-8"), "utf-8")
+    except OSError as error:
+        raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
+    return tuple(target for target, _ in targets)
+
+
+def _introduction(exercise: Exercise, values: Values) -> str:
+    forward = exercise.forward
+    names = f"every value of the forward pass ({', '.join(forward.names[:-1])})"
+    if exercise.upstreams is None:
+        upstreams = "So is the gradient of every tensor that lies nearer to the loss: d<name>, always the true one."
+    elif exercise.upstreams:
+        upstreams = f"So is {' and '.join(exercise.upstreams)}, the true one, and no other gradient."
+    else:
+        upstreams = "There is no gradient: this one is made of forward values alone."
+    text = INTRODUCTION.format(title=exercise.title + ".", values=names, upstreams=upstreams)
+    paragraphs = [textwrap.fill(" ".join(p.split()), WIDTH) for p in text.strip().split("\n\n")]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _stub(exercise: Exercise, ask: str, values: Values) -> str:
+    parameters = ", ".join(exercise.signature(ask))
+    body = "\n".join(f"    {line}".rstrip() for line in _docstring(exercise, ask, values))
+    return f'\n\ndef {ask}({parameters}):\n{body}\n    raise NotImplementedError("{ask}")\n'
+
+
+def _docstring(exercise: Exercise, ask: str, values: Values) -> Iterator[str]:
+    name = tensor_of(ask)
+    tensor: Tensor = values[name]
+    yield f'"""The gradient of the {LOSS} with respect to {name}, of shape {tuple(tensor.shape)}.'
+    yield ""
+    yield "Back through"
+    for step in exercise.through(ask):
+        yield f"    {step.source}"
+    yield '"""'

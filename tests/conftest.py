@@ -1,0 +1,72 @@
+"""What the tests share: one zygote and one judge for the whole session, and small made-up courses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grader import submission
+from grader.box.box import Zygote
+from grader.course import Course
+from grader.judge import Judge, prepare_benches
+from grader.scorecard import Scorecard
+from grader.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The course in this repository."""
+    return Course.at(ROOT)
+
+
+@pytest.fixture(scope="session")
+def zygote(course: Course) -> Iterator[Zygote]:
+    """A running zygote."""
+    boxes = Zygote(course.hidden)
+    yield boxes
+    boxes.close()
+
+
+@pytest.fixture(scope="session")
+def judge(course: Course, zygote: Zygote) -> Judge:
+    """A judge of all exercises, with a time limit that a hang in a test can afford."""
+    settings = Settings(time_limit_s=5)
+    return Judge(zygote, prepare_benches(course, course.exercises, settings), settings)
+
+
+class Desk:
+    """Grades source text as if it had been handed in."""
+
+    def __init__(self, judge: Judge, folder: Path) -> None:
+        self._judge = judge
+        self._folder = folder
+
+    def grade(self, files: dict[str, str | bytes]) -> Scorecard:
+        """The scorecard of a submission with these files, by exercise id or file name."""
+        for name, content in files.items():
+            path = self._folder / (name if "." in name else f"{name}.py")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return self.grade_folder(self._folder)
+
+    def grade_folder(self, folder: Path) -> Scorecard:
+        """The scorecard of a submission's folder."""
+        ids = [bench.exercise.id for bench in self._judge.benches]
+        return self._judge.grade(submission.read(folder, ids))
+
+    def outcomes(self, files: dict[str, str | bytes], exercise: str = "ex1_step_by_step") -> dict[str, str]:
+        """Each gradient's outcome in one exercise."""
+        card = self.grade(files)
+        (result,) = [e for e in card.exercises if e.id == exercise]
+        return {gradient.name: gradient.outcome.value for gradient in result.gradients}
+
+
+@pytest.fixture
+def desk(judge: Judge, tmp_path: Path) -> Desk:
+    """A desk of one's own."""
+    folder = tmp_path / "student"
+    folder.mkdir()
+    return Desk(judge, folder)

@@ -1,0 +1,83 @@
+"""Words, numbers and next steps, which all reports for people share."""
+
+from __future__ import annotations
+
+import pytest
+from builders import exercise, gradient, perfect, sample, scorecard, untouched
+
+from grader.reports import wording
+from grader.scorecard import Fault, Hint, Outcome
+
+
+def test_every_outcome_has_a_look():
+    """A new outcome must be given words before a report can meet it."""
+    assert set(wording.LOOKS) == set(Outcome)
+
+
+def test_looks_agree_with_scores():
+    """What looks good scores, and nothing else does."""
+    assert all((look.tone is wording.Tone.GOOD) == outcome.scores for outcome, look in wording.LOOKS.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("Jürgen 李 עברית", "Jürgen 李 עברית"),
+        ("a\tb\nc", "a\tb\nc"),
+        ("\x1b[31m\x00\r", "␛[31m␀␍"),
+        ("\x7f\x9b", "␡‹U+009B›"),
+        ("a\u202eb\u2066\u200b", "a‹U+202E›b‹U+2066›‹U+200B›"),
+        ("\u2028\ufeff\ue000\ud800", "‹U+2028›‹U+FEFF›‹U+E000›‹U+D800›"),
+    ],
+)
+def test_visible(text, shown):
+    """Letters of any script stay; what hides or reorders is spelt out, once."""
+    assert wording.visible(text) == shown
+    assert wording.visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0"),
+        (-0.0, "0.0"),
+        (0.02314, "0.0231"),
+        (1.8626e-9, "1.86e-09"),
+        (None, "-"),
+        (float("nan"), "not finite"),
+    ],
+)
+def test_number(value, text):
+    """Three digits, and a word for what has none."""
+    assert wording.number(value) == text
+
+
+def test_reason_prefers_the_hint_and_stops_after_a_sentence():
+    """A table has room for one sentence; factors such as 0.5 do not end it."""
+    hinted = gradient(
+        outcome=Outcome.WRONG_VALUE, hint=Hint("factor", "Off by 0.5.\nCompare the lines.", None)
+    )
+    assert wording.reason(hinted) == "Off by 0.5"
+    raised = gradient(outcome=Outcome.ERROR, error=Fault("ValueError", "no\nmore", 7, ()))
+    assert wording.reason(raised) == "ValueError: no (line 7)"
+
+
+def test_next_step_names_the_first_gradient_that_does_not_score():
+    """Encouragement first: what to do, then what is done."""
+    assert str(wording.next_step(sample())) == (
+        "Next: dcounts, which has the wrong value. 16 of 28 are right already."
+    )  # fmt: skip
+
+
+def test_next_step_of_the_special_cases():
+    """An untouched template, one to go, all right, a fault of ours, nothing at all."""
+    fault = gradient("dlogits", Outcome.GRADER_FAULT)
+    assert "dlogprobs" in str(wording.next_step(untouched()))
+    assert str(wording.next_step(untouched())).startswith("A fresh page.")
+    one_left = scorecard(exercise(gradient("dh"), gradient("dC", Outcome.ERROR)))
+    assert str(wording.next_step(one_left)) == "Just one to go: dC, which raises an error."
+    assert wording.next_step(perfect()).place is None
+    at_fault = str(wording.next_step(scorecard(exercise(gradient("dh", Outcome.MISSING), fault))))
+    assert "failed on dlogits" in at_fault and "not your mistake" in at_fault
+    assert "Nothing was graded" in str(wording.next_step(scorecard()))

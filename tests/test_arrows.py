@@ -1,0 +1,90 @@
+"""Imports point one way: who may import whom is written down here, and held."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "grader"
+
+STUDENT_SIDE = {"grader.box.frames", "grader.box.payload", "grader.box.layers"}
+
+ALLOWED = {
+    "grader.errors": set(),
+    "grader.scorecard": set(),
+    "grader.answers": {"grader.scorecard"},
+    "grader.forward": {"grader.errors"},
+    "grader.words": {"grader.errors"},
+    "grader.box.frames": set(),
+    "grader.box.payload": {"grader.box.frames"},
+    "grader.box.inside": STUDENT_SIDE,
+    "grader.box.zygote": STUDENT_SIDE | {"grader.box.inside", "grader.box.pages"},
+    "grader.exercise": {"grader.errors", "grader.forward"},
+    "grader.oracle": {"grader.cases", "grader.forward"},
+    "grader.check": {"grader.answers", "grader.oracle", "grader.scorecard"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of this package that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "grader":
+            for alias in node.names:
+                deeper = f"{node.module}.{alias.name}"
+                found.add(deeper if _is_module(deeper) else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "grader"}
+    return found - {"grader"}
+
+
+def _is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_a_module_imports_what_it_may(name: str) -> None:
+    assert imports(MODULES[name]) <= ALLOWED[name]
+
+
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.reports.")))
+def test_a_report_depends_on_scorecards_alone(name: str) -> None:
+    others = {i for i in imports(MODULES[name]) if not i.startswith("grader.reports")}
+    assert others <= {"grader.scorecard"}
+
+
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.box.layers.")))
+def test_a_layer_knows_nothing_of_grading(name: str) -> None:
+    assert all(i.startswith("grader.box") for i in imports(MODULES[name]))
+
+
+def test_nothing_imports_the_command_line() -> None:
+    importers = {name for name, path in MODULES.items() if "grader.cli" in imports(path)}
+    assert importers == {"grader.__main__"}
+
+
+def test_only_the_command_line_imports_click() -> None:
+    users = {name for name, path in MODULES.items() if "import click" in path.read_text("utf-8")}
+    assert users == {"grader.cli"}
+
+
+def test_reference_and_exercises_import_nothing_of_the_grader() -> None:
+    root = PACKAGE.parent
+    for folder in ("reference", "exercises", "submissions"):
+        for path in (root / folder).rglob("*.py"):
+            assert not imports(path), path
+
+
+def test_imports_have_no_cycle() -> None:
+    graph = {name: imports(path) & set(MODULES) for name, path in MODULES.items()}
+    while leaves := {name for name, targets in graph.items() if not targets & set(graph)}:
+        graph = {name: targets for name, targets in graph.items() if name not in leaves}
+    assert not graph, sorted(graph)
