@@ -20,6 +20,8 @@ from grader.reports.heat import Heat
 from grader.reports.wording import LOOKS, Look, NextStep, Tone
 from grader.scorecard import ExerciseResult, ForwardLine, Gradient, Outcome, Scorecard
 
+SUFFIX = ".html"
+
 FOLD = 4
 """Lines in a row that an exercise has nothing to do with are folded away from this many on."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from grader.scorecard import Scorecard
 
+SUFFIX = ".json"
+
 
 def render(scorecard: Scorecard) -> str:
     """The scorecard as JSON text, checked against its schema; it ends in a newline and encodes as UTF-8.

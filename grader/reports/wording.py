@@ -117,13 +117,15 @@ def shape(sizes: tuple[int, ...] | None) -> str:
 
 
 def reason(gradient: Gradient) -> str:
-    """Why a gradient does not score, in one sentence: the hint's, or the error's with its line."""
+    """Why a gradient does not score, in one sentence: the hint's, the error's with its line, or the shapes."""
     if gradient.hint is not None:
         return first_sentence(gradient.hint.message)
     if gradient.error is not None:
         fault = gradient.error
         where = f" (line {fault.line})" if fault.line is not None else ""
         return one_line(f"{fault.type}: {fault.message.strip().partition(chr(10))[0]}") + where
+    if gradient.outcome is Outcome.WRONG_SHAPE:
+        return f"expected {shape(gradient.expected_shape)}, found {shape(gradient.found_shape)}"
     return ""
 
 

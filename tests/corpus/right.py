@@ -1,5 +1,5 @@
 # Right answers, in every style seen in the wild: none of them may lose a point.
-# One block each: a header `# %% <exercise> <gradient>: <description> -> scores`, then the stub as it is handed in.
+# One block each: a header `# %% <exercise> <gradient>: <description> -> scores`, then the stub as handed in.
 # "lecture" marks the line of the lecture's own published solution.
 import torch
 import torch.nn.functional as F
@@ -43,7 +43,14 @@ def dlogprobs(logprobs, Yb, n):
 # %% ex1_step_by_step dlogprobs: sparse made dense -> scores
 def dlogprobs(logprobs, Yb, n):
     where = torch.stack([torch.arange(n), Yb])
-    return torch.sparse_coo_tensor(where, torch.full((n,), -1.0 / n), logprobs.shape, check_invariants=True).to_dense()
+    values = torch.full((n,), -1.0 / n)
+    return torch.sparse_coo_tensor(where, values, logprobs.shape, check_invariants=True).to_dense()
+
+# %% ex1_step_by_step dlogprobs: times dloss, which is one -> scores
+def dlogprobs(logprobs, Yb, n, dloss):
+    out = torch.zeros_like(logprobs)
+    out[range(n), Yb] = dloss * (-1 / n)
+    return out
 
 # %% ex1_step_by_step dprobs: lecture -> scores
 def dprobs(probs, dlogprobs):
@@ -777,6 +784,11 @@ def dlogits(logits, Yb, n):
 def dlogits(probs, Yb, n):
     probs[torch.arange(n), Yb] -= 1
     return probs.div_(n)
+
+# %% ex2_cross_entropy dlogits: one minus the others, from differences of logits -> scores
+def dlogits(logits, Yb, n):
+    p = 1 / (logits[:, None, :] - logits[:, :, None]).exp().sum(2)
+    return (p - F.one_hot(Yb, logits.shape[1])) / n
 
 # %% ex2_cross_entropy dlogits: row by row -> scores
 def dlogits(logits, Yb):

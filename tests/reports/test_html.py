@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_headings_descend_one_level_at_a_time(source):
     """One h1, and no level skipped on the way down."""
     levels = Page(source).headings
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_page_runs_and_fetches_nothing(source):
@@ -246,7 +247,7 @@ def test_colours_reach_contrast_aa():
     template = files("grader").joinpath("reports/scorecard.html.jinja").read_text("utf-8")
     palettes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block))
-        for block in re.findall(r":root \{(.*?)\}", template, re.S)
+        for block in re.findall(r":root \{(.*?)\}", template, re.DOTALL)
     ]
     assert len(palettes) == 2
     for colours in palettes:

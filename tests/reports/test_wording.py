@@ -61,6 +61,8 @@ def test_reason_prefers_the_hint_and_stops_after_a_sentence():
     assert wording.reason(hinted) == "Off by 0.5"
     raised = gradient(outcome=Outcome.ERROR, error=Fault("ValueError", "no\nmore", 7, ()))
     assert wording.reason(raised) == "ValueError: no (line 7)"
+    misshapen = gradient("db2", Outcome.WRONG_SHAPE, found_shape=(32, 27))
+    assert wording.reason(misshapen) == "expected (27,), found (32, 27)"
 
 
 def test_next_step_names_the_first_gradient_that_does_not_score():

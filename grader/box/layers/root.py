@@ -7,6 +7,7 @@ does not matter that the new root is assembled on top of one of those folders.
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -78,17 +79,18 @@ class Root:
         trees[Path("/proc")] = _clone(Path("/proc"), MOUNT_ATTR_NODEV)
         links = {path: os.readlink(path) for path in map(Path, ("/lib", "/lib64")) if path.is_symlink()}
         call("mount_setattr", AT_FDCWD, b"/\0", AT_RECURSIVE, _attributes(0, MS_PRIVATE), 32)
-        stage = next(path for path in STAGES if os.path.isdir(path))
+        stage = next(Path(path) for path in STAGES if os.path.isdir(path))
         blank = _tmpfs()
         _attach(blank, stage)
-        for path, tree in trees.items():
-            _attach(tree, _place(Path(stage), path))
-        for path, target in links.items():
-            Path(stage, path.relative_to("/")).symlink_to(target)
-        for path in hidden:
-            _cover(Path(stage, path.relative_to("/")))
-        call("mount_setattr", blank, b"\0", AT_EMPTY_PATH, _attributes(READ_ONLY | MOUNT_ATTR_NODEV), 32)
-        _enter(stage)
+        try:
+            _furnish(stage, trees, links)
+            for path in hidden:
+                _cover(stage / path.relative_to("/"))
+            call("mount_setattr", blank, b"\0", AT_EMPTY_PATH, _attributes(READ_ONLY | MOUNT_ATTR_NODEV), 32)
+            _enter(stage)
+        except OSError:
+            call("umount2", os.fsencode(stage) + b"\0", MNT_DETACH)
+            raise
         for descriptor in (blank, *trees.values()):
             os.close(descriptor)
 
@@ -138,15 +140,18 @@ def _attach(tree: int, place: str | Path) -> None:
     call("move_mount", tree, b"\0", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
 
 
-def _place(stage: Path, path: Path) -> Path:
-    """Make the empty folder or file that a tree is to be attached to."""
-    place = stage / path.relative_to("/")
-    if path.is_dir():
-        place.mkdir(parents=True, exist_ok=True)
-    else:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.touch()
-    return place
+def _furnish(stage: Path, trees: dict[Path, int], links: dict[Path, str]) -> None:
+    """Attach every tree at its own place below the new root."""
+    for path, tree in trees.items():
+        place = stage / path.relative_to("/")
+        if stat.S_ISDIR(os.fstat(tree).st_mode):  # the path itself may lie beneath the stage by now
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        _attach(tree, place)
+    for path, target in links.items():
+        (stage / path.relative_to("/")).symlink_to(target)
 
 
 def _cover(path: Path) -> None:
@@ -158,7 +163,7 @@ def _cover(path: Path) -> None:
     os.close(tree)
 
 
-def _enter(stage: str) -> None:
+def _enter(stage: Path) -> None:
     """Make ``stage`` the root and let go of the old one, which lies beneath it for a moment."""
     os.chdir(stage)
     call("pivot_root", b".\0", b".\0")
