@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -231,10 +231,8 @@ def _written(scorecard: Scorecard, out: Path) -> Scorecard:
 
 def _printed(scorecards: Sequence[Scorecard], form: str) -> str:
     if form == "json":
-        import json
-
-        cards: Any = [scorecard.as_dict() for scorecard in scorecards]
-        return json.dumps(cards[0] if len(cards) == 1 else cards, indent=1, ensure_ascii=False) + "\n"
+        texts = [scorecard.as_json() for scorecard in scorecards]
+        return texts[0] if len(texts) == 1 else "[\n" + ",\n".join(text.strip() for text in texts) + "\n]\n"
     from grader.reports import table
 
     colour = sys.stdout.isatty()

@@ -25,16 +25,15 @@ def worst(answer: Tensor | None, truth: Truth) -> Worst | None:
 
 
 def error_map(answer: Tensor | None, truth: Truth) -> ErrorMap | None:
-    """The error as digits: 0 within tolerance, then 1 to 9 on a logarithmic scale up to the worst entry."""
+    """The error as digits: 0 within tolerance, else 1 to 9 by the square root of its share of the worst."""
     if answer is None or not answer.numel():
         return None
     flat = _error(answer, truth)
     flat = flat.reshape(-1, flat.shape[-1]) if flat.dim() else flat.reshape(1, 1)
     stride = (math.ceil(flat.shape[0] / ROWS), math.ceil(flat.shape[1] / COLUMNS))
     blocks = F.max_pool2d(flat[None], stride, ceil_mode=True)[0]
-    tolerance, largest = max(truth.tolerance, 1e-300), float(blocks.max())
-    span = math.log(max(largest / tolerance, 1.0 + 1e-9))
-    digits = ((blocks / tolerance).clamp(min=1e-9).log() / span * 9).ceil().clamp(0, 9).int()
+    digits = ((blocks / blocks.max()).sqrt() * 9).ceil().int()
+    digits[blocks <= truth.tolerance] = 0
     return ErrorMap(stride, tuple("".join(map(str, row)) for row in digits.tolist()))
 
 

@@ -255,6 +255,7 @@ def report(bench: Bench, ask: str, heard: Hearsay) -> Gradient:
         hint=None,
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
+        shown_case=shown[0].name if shown else bench.oracles[0].case.name,
         expected_shape=tuple(shown[0].truth.precise.shape) if shown else tuple(truth.precise.shape),
         found_shape=decided.found_shape,
         worst=worst(shown[1].tensor, shown[0].truth) if shown and _is_off(decided) else None,

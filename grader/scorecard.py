@@ -75,6 +75,8 @@ class Worst:
 class ErrorMap:
     """A picture of where an answer is wrong: ``rows`` of digits, 0 (within tolerance) to 9 (worst).
 
+    Between them a digit grows with the square root of the error, so that small errors show beside large ones.
+
     ``stride`` is how many of the tensor's rows and columns one digit stands for; tensors of more than two
     dimensions are flattened to their last.
     """
@@ -106,8 +108,10 @@ class Fault:
 class Gradient:
     """The outcome of one asked gradient.
 
-    ``through`` names the forward lines it goes back through; ``line`` is where the student's stub stands in
-    the exercise's file; ``score`` is None when the fault is the grader's own.
+    ``through`` names the forward lines (:attr:`ForwardLine.name`) it goes back through; ``line`` is where the
+    student's stub stands in the exercise's file; ``score`` is None when the fault is the grader's own.
+    ``shown_case`` names the case that the shapes, ``worst`` and ``error_map`` are taken from: the first that
+    costs the points, else the lecture's.
     """
 
     name: str
@@ -124,6 +128,7 @@ class Gradient:
     hint: Hint | None
     error: Fault | None
     through: tuple[str, ...]
+    shown_case: str
     expected_shape: tuple[int, ...]
     found_shape: tuple[int, ...] | None
     worst: Worst | None
@@ -213,12 +218,16 @@ class Scorecard:
         """
         plain = self.as_dict()
         _validator().validate(plain)
-        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its
+        # backslash form is JSON's own escape for it, so the text still parses to the same string.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @property
     def perfect(self) -> bool:
         """Whether every point was earned."""
-        return all(g.outcome.scores for e in self.exercises for g in e.gradients)
+        outcomes = [gradient.outcome for exercise in self.exercises for gradient in exercise.gradients]
+        return bool(outcomes) and all(outcome.scores for outcome in outcomes)
 
     @property
     def at_fault(self) -> bool:

@@ -19,8 +19,9 @@ LARGEST_CELL = 14
 class Heat:
     """A picture of ``columns`` × ``rows`` cells.
 
-    ``paths`` draws the cells of each intensity from 1 to 9 that occurs; ``ring`` is the cell, (column, row), of
-    the largest difference; ``where`` says in words which cells are wrong, ``scale`` what one cell stands for.
+    ``paths`` draws the cells of each intensity from 1 to 9 that occurs; ``ring`` is the cell, (column, row),
+    of the largest difference; ``where`` says in words which cells are wrong, ``scale`` what one cell
+    stands for.
     """
 
     columns: int

@@ -13,6 +13,4 @@ def render(scorecard: Scorecard) -> str:
     Raises:
         jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
     """
-    # A student's message or file name may hold a lone surrogate, which has no UTF-8 form. Its
-    # backslash form is JSON's own escape for it, so the text still parses to the same string.
-    return scorecard.as_json().encode("utf-8", "backslashreplace").decode("utf-8")
+    return scorecard.as_json()

@@ -30,7 +30,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """How an outcome is shown: its family, a glyph, the outcome in words, and as the predicate of a sentence."""
+    """How an outcome is shown: its family, a glyph, in words, and as the predicate of a sentence."""
 
     tone: Tone
     glyph: str
@@ -117,7 +117,7 @@ def shape(sizes: tuple[int, ...] | None) -> str:
 
 
 def reason(gradient: Gradient) -> str:
-    """Why a gradient does not score, in one sentence: the hint's, the error's with its line, or the shapes."""
+    """Why a gradient does not score, in a sentence: the hint, the error with its line, or the shapes."""
     if gradient.hint is not None:
         return first_sentence(gradient.hint.message)
     if gradient.error is not None:

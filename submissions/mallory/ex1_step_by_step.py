@@ -6,7 +6,6 @@ Half of these stubs misbehave, each in its own way; the others are honest and ri
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
@@ -96,7 +95,7 @@ def dh(W2, dlogits):
 
 def dW2(h, dlogits):
     # right, but leaves files around wherever it is let
-    for folder in (tempfile.gettempdir(), "..", "."):
+    for folder in ("/tmp", "..", "."):
         try:
             with open(os.path.join(folder, "mallory_was_here.txt"), "a") as file:
                 file.write("mallory was here\n")

@@ -1,6 +1,6 @@
 # Wrong answers, and the outcome each must get: none of them may score.
-# One block each: a header `# %% <exercise> <gradient>: <description> -> <outcome>`, perhaps with a kind of hint
-# after a bar (` | sign`), then the stub as handed in.
+# One block each: a header `# %% <exercise> <gradient>: <description> -> <outcome>`, perhaps with a kind of
+# hint after a bar (` | sign`), then the stub as handed in.
 import torch
 import torch.nn.functional as F
 

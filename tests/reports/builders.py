@@ -49,8 +49,9 @@ LINES = (
 
 SHAPES = {
     "dlogprobs": (32, 27), "dprobs": (32, 27), "dcounts_sum_inv": (32, 1), "dcounts_sum": (32, 1),
-    "dcounts": (32, 27), "dnorm_logits": (32, 27), "dlogit_maxes": (32, 1), "dlogits": (32, 27), "dh": (32, 64),
-    "dW2": (64, 27), "db2": (27,), "dhpreact": (32, 64), "dbngain": (1, 64), "dbnbias": (1, 64),
+    "dcounts": (32, 27), "dnorm_logits": (32, 27), "dlogit_maxes": (32, 1), "dlogits": (32, 27),
+    "dh": (32, 64), "dW2": (64, 27), "db2": (27,), "dhpreact": (32, 64),
+    "dbngain": (1, 64), "dbnbias": (1, 64),
     "dbnraw": (32, 64), "dbnvar_inv": (1, 64), "dbnvar": (1, 64), "dbndiff2": (32, 64), "dbndiff": (32, 64),
     "dbnmeani": (1, 64), "dhprebn": (32, 64), "dembcat": (32, 30), "dW1": (30, 64), "db1": (64,),
     "demb": (32, 3, 10), "dC": (27, 10),
@@ -82,6 +83,7 @@ def gradient(name: str = "dprobs", outcome: Outcome = Outcome.EXACT, **fields: A
         "hint": None,
         "error": None,
         "through": tuple(target for target, _, done in LINES if name in done.split()),
+        "shown_case": CASES[0],
         "expected_shape": expected,
         "found_shape": expected if answered else None,
         "worst": None,
@@ -199,32 +201,50 @@ def sample() -> Scorecard:
         made["dprobs"], notes=("Right for this loss; it relies on dlogprobs being zero off the labels.",)
     )
     made["dcounts"] = wrong(
-        "dcounts", "missing_path",
+        "dcounts",
+        "missing_path",
         "What flows back through `counts_sum` is missing. `counts` is used on two lines, "
         "so two gradients arrive at it, and they add up.",
-        "counts_sum = counts.sum(1, keepdim=True)", _digits(32, 27),
-        through=("counts_sum", "probs"), output="dprobs: torch.Size([32, 27])\ncounts_sum_inv: torch.Size([32, 1])\n",
-    )  # fmt: skip
+        "counts_sum = counts.sum(1, keepdim=True)",
+        _digits(32, 27),
+        through=("counts_sum", "probs"),
+        output="dprobs: torch.Size([32, 27])\ncounts_sum_inv: torch.Size([32, 1])\n",
+    )
     made["dlogits"] = wrong(
-        "dlogits", "missing_path", "What flows back through `logit_maxes` is missing; it vanishes for this loss only.",
-        "logit_maxes = logits.max(1, keepdim=True).values", _digits(32, 27, "column"), through=("logit_maxes", "norm_logits"),
-    )  # fmt: skip
+        "dlogits",
+        "missing_path",
+        "What flows back through `logit_maxes` is missing.",
+        "logit_maxes = logits.max(1, keepdim=True).values",
+        _digits(32, 27, "column"),
+        through=("logit_maxes", "norm_logits"),
+    )
     made["db2"] = gradient(
-        "db2", Outcome.WRONG_SHAPE, found_shape=(32, 27),
-        hint=Hint("unsummed_broadcast", "`b2` was broadcast along the rows, so its gradient is the sum over them.",
-                  "logits = h @ W2 + b2"),
-    )  # fmt: skip
+        "db2",
+        Outcome.WRONG_SHAPE,
+        found_shape=(32, 27),
+        hint=Hint(
+            "unsummed_broadcast",
+            "`b2` was broadcast along the rows, so its gradient is the sum over them.",
+            "logits = h @ W2 + b2",
+        ),
+    )
     made["dbnvar"] = wrong(
-        "dbnvar", "wrong_factor", "Every entry is off by a factor of 2. The derivative of x ** -0.5 is -0.5 * x ** -1.5.",
-        "bnvar_inv = (bnvar + 1e-5) ** -0.5", _digits(1, 64),
-    )  # fmt: skip
+        "dbnvar",
+        "wrong_factor",
+        "Every entry is off by a factor of 2: look at the exponent.",
+        "bnvar_inv = (bnvar + 1e-5) ** -0.5",
+        _digits(1, 64),
+    )
     fault = Fault(
         "RuntimeError",
         "The size of tensor a (64) must match the size of tensor b (27) at non-singleton dimension 1",
         118,
-        ('  File "ex1_step_by_step.py", line 118, in dbndiff', "    return bnvar_inv * dlogits + 2 * bndiff * dbndiff2",
-         "           ~~~~~~~~~~^~~~~~~~~"),
-    )  # fmt: skip
+        (
+            '  File "ex1_step_by_step.py", line 118, in dbndiff',
+            "    return bnvar_inv * dlogits + 2 * bndiff * dbndiff2",
+            "           ~~~~~~~~~~^~~~~~~~~",
+        ),
+    )
     none = {"cases": (), "autograd": Difference(None, None), "reference": None}
     made["dbndiff"] = gradient("dbndiff", Outcome.ERROR, error=fault, **none)
     made["dbnmeani"] = gradient(
@@ -237,9 +257,12 @@ def sample() -> Scorecard:
         hint=Hint("timed_out", "The stub did not return within 10 seconds.", None),
     )
     made["dC"] = wrong(
-        "dC", "overwritten", "Rows of `C` that were looked up more than once keep only the last gradient. Use `+=`.",
-        "emb = C[Xb]", _digits(27, 10, "rows"),
-    )  # fmt: skip
+        "dC",
+        "overwritten",
+        "Rows of `C` that were looked up twice keep only the last gradient. Use `+=`.",
+        "emb = C[Xb]",
+        _digits(27, 10, "rows"),
+    )
     for name in ("dembcat", "dW1", "db1", "demb"):
         made[name] = gradient(name, Outcome.MISSING, **none)
     closed = tuple(line for line, _, _ in LINES[12:])
@@ -247,13 +270,17 @@ def sample() -> Scorecard:
         exercise(*made.values()),
         exercise(
             gradient("dlogits", Outcome.CLOSE, through=closed),
-            id="ex2_cross_entropy", title="The cross-entropy in one go", file="ex2_cross_entropy.py",
+            id="ex2_cross_entropy",
+            title="The cross-entropy in one go",
+            file="ex2_cross_entropy.py",
         ),
         exercise(
             gradient("dhprebn", Outcome.MISSING, through=tuple(line for line, _, _ in LINES[3:10]), **none),
-            id="ex3_batchnorm", title="Batch norm in one go", file=None,
+            id="ex3_batchnorm",
+            title="Batch norm in one go",
+            file=None,
         ),
-    )  # fmt: skip
+    )
 
 
 HOSTILE = (
@@ -271,10 +298,16 @@ HOSTILE = (
 def hostile(text: str) -> Scorecard:
     """A submission that puts a text wherever a student, or a message that quotes one, can put it."""
     bad = gradient(
-        "dcounts", Outcome.WRONG_VALUE, hint=Hint(text, text, text), notes=(text,), output=text,
-        error=Fault(text, text, 3, (text, text)), error_map=ErrorMap((1, 1), ("09",)), worst=Worst((0, 1), 1.0, None),
+        "dcounts",
+        Outcome.WRONG_VALUE,
+        hint=Hint(text, text, text),
+        notes=(text,),
+        output=text,
+        error=Fault(text, text, 3, (text, text)),
+        error_map=ErrorMap((1, 1), ("09",)),
+        worst=Worst((0, 1), 1.0, None),
         expected_shape=(1, 2),
-    )  # fmt: skip
+    )
     right = gradient("dprobs", notes=(text,), output=text)
     missing = gradient("dlogits", Outcome.MISSING, hint=Hint(text, text, None), output=text)
     work = exercise(right, bad, missing, file=text, title=text, id=text)

@@ -221,7 +221,8 @@ def test_heat_map_draws_every_cell_once():
 
 @pytest.mark.parametrize(
     ("sizes", "index", "stride", "ring"),
-    [((4, 6), (3, 5), (1, 1), (5, 3)), ((4, 6), (3, 5), (2, 3), (1, 1)), ((2, 2, 6), (1, 0, 5), (1, 1), (5, 2)),
+    [((4, 6), (3, 5), (1, 1), (5, 3)), ((4, 6), (3, 5), (2, 3), (1, 1)),
+     ((2, 2, 6), (1, 0, 5), (1, 1), (5, 2)),
      ((6,), (4,), (1, 1), (4, 0)), ((), (), (1, 1), None), ((4, 6), (3,), (1, 1), None)],
 )  # fmt: skip
 def test_heat_map_frames_the_worst_entry(sizes, index, stride, ring):

@@ -82,7 +82,7 @@ def test_schema_requires_every_field_and_allows_no_other(path):
 
 @pytest.mark.parametrize("path", PATHS, ids=str)
 def test_schema_rejects_a_wrong_type(path):
-    """Whatever the field's type, of these at least one is wrong, and an accepted one is of a declared type."""
+    """Whatever the field's type, one of these is wrong, and an accepted one is of a declared type."""
     value = at(PLAIN, path)
     strangers = [text for text in ([], {}, "?", 3.5, True) if type(text) is not type(value)]
     accepted = [stranger for stranger in strangers if VALIDATOR.is_valid(changed(path, stranger))]

@@ -10,16 +10,19 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import struct
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, count
 
 from grader.box.layers import Unavailable
 from grader.box.layers._linux import call, libc, machine
 
 RTLD_NOLOAD = 4
 DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_GNU_HASH = 5, 6, 10, 0x6FFFFEF5
-SYMBOL = 24  # bytes of an Elf64_Sym: name u32, info u8, other u8, section u16, value u64, size u64
+SYMBOL = "=IBBHQQ"  # an Elf64_Sym: name, info, other, section, value, size
+SYMBOL_SIZE = struct.calcsize(SYMBOL)
 STT_FUNC = 2
 TRAPS = (b"\x0f\x0b", b"\x00\x00\x00\x00")  # x86_64 ud2, aarch64 udf #0
 PROT_RX, PROT_RW = 5, 3
@@ -69,11 +72,9 @@ class Image:
         names = {start: text for needle in needles for start, text in self._holding(needle)}
         found = []
         for index in self._indices(names):
-            entry = self._symbols[index * SYMBOL : (index + 1) * SYMBOL]
-            value, size = entry[8:].cast("Q")
-            if entry[4] & 0xF == STT_FUNC and value and size:
-                name = names[int.from_bytes(entry[:4], "little")]
-                found.append(Function(name.decode("ascii", "replace"), self._base + value, size))
+            name, info, _, _, value, size = struct.unpack_from(SYMBOL, self._symbols, index * SYMBOL_SIZE)
+            if info & 0xF == STT_FUNC and value and size:
+                found.append(Function(names[name].decode("ascii", "replace"), self._base + value, size))
         return found
 
     def _holding(self, needle: bytes) -> Iterator[tuple[int, bytes]]:
@@ -86,8 +87,8 @@ class Image:
 
     def _indices(self, names: Container[int]) -> list[int]:
         """Where in the symbol table those names stand."""
-        offsets = self._symbols.cast("I")[:: SYMBOL // 4].tolist()
-        return [index for index, offset in enumerate(offsets) if offset in names]
+        offsets: list[int] = self._symbols.cast("I")[:: SYMBOL_SIZE // 4].tolist()
+        return list(compress(count(), map(names.__contains__, offsets)))
 
     @cached_property
     def _strings(self) -> bytes:
@@ -95,14 +96,14 @@ class Image:
 
     @cached_property
     def _symbols(self) -> memoryview:
-        return _view(self._dynamic[DT_SYMTAB], self._count() * SYMBOL)
+        return _view(self._dynamic[DT_SYMTAB], self._count() * SYMBOL_SIZE)
 
     def _count(self) -> int:
         """How many symbols there are: the hash table's last chain ends with the last one."""
         table = self._dynamic[DT_GNU_HASH]
         buckets, first, bloom, _ = (ctypes.c_uint32 * 4).from_address(table)
         start = table + 16 + 8 * bloom
-        last: int = max((ctypes.c_uint32 * buckets).from_address(start))
+        last: int = max(_view(start, 4 * buckets).cast("I").tolist())
         chains = start + 4 * buckets - 4 * first
         while not ctypes.c_uint32.from_address(chains + 4 * last).value & 1:
             last += 1

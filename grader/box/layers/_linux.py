@@ -11,6 +11,8 @@ import errno
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from grader.box.layers import Unavailable
@@ -106,6 +108,22 @@ def prctl(option: int, *arguments: int) -> int:
     return call("prctl", option, *(arguments + (0, 0, 0, 0))[:4])
 
 
+@contextmanager
+def refusable(what: str) -> Iterator[None]:
+    """Turn the kernel's refusal into the reason why a layer is missing.
+
+    Args:
+        what: the act that may be refused, for the message.
+
+    Raises:
+        Unavailable: the kernel refused.
+    """
+    try:
+        yield
+    except OSError as refusal:
+        raise Unavailable(f"{what} is refused: {refusal.strerror or refusal}") from refusal
+
+
 def unshare(flag: int, what: str) -> None:
     """Leave a namespace for a new one.
 
@@ -116,14 +134,17 @@ def unshare(flag: int, what: str) -> None:
     Raises:
         Unavailable: the platform forbids it.
     """
-    try:
+    with refusable(f"a {what} namespace"):
         call("unshare", flag)
-    except OSError as refusal:
-        raise Unavailable(f"a {what} namespace is refused: {refusal.strerror}") from refusal
 
 
 def privileged() -> bool:
-    """Whether this process may administer the system: it holds CAP_SYS_ADMIN."""
+    """Whether this process may administer the system: it holds CAP_SYS_ADMIN.
+
+    Raises:
+        Unavailable: not Linux.
+    """
+    machine()
     cap_sys_admin = 21
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         fields = dict(line.split(":", 1) for line in status if ":" in line)

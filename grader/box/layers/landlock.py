@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import call, prctl
+from grader.box.layers._linux import call, prctl, refusable
 from grader.box.layers._needs import DEVICES, package, readable, spare_torch, within
 
 CREATE_RULESET_VERSION = 1
@@ -59,8 +59,9 @@ class Ruleset:
         """
         if self._descriptor is None:
             raise Unavailable("there is no ruleset")
-        prctl(PR_SET_NO_NEW_PRIVS, 1)  # without it the kernel lets only the privileged restrict themselves
-        call("landlock_restrict_self", self._descriptor, 0)
+        with refusable("Landlock"):
+            prctl(PR_SET_NO_NEW_PRIVS, 1)  # without it only the privileged may restrict themselves
+            call("landlock_restrict_self", self._descriptor, 0)
         os.close(self._descriptor)
 
 
@@ -87,10 +88,8 @@ def probe(confinement: Confinement) -> None:
 
 def _abi() -> int:
     """The version of Landlock that the kernel offers."""
-    try:
+    with refusable("Landlock"):
         return call("landlock_create_ruleset", 0, 0, CREATE_RULESET_VERSION)
-    except OSError as reason:
-        raise Unavailable(f"Landlock is switched off: {reason.strerror}") from reason
 
 
 def _abi_or_zero() -> int:

@@ -6,7 +6,7 @@ import ctypes
 import struct
 
 from grader.box.layers import Breach, Confinement, Layer
-from grader.box.layers._linux import call, prctl
+from grader.box.layers._linux import call, prctl, refusable
 
 # From linux/prctl.h and linux/capability.h.
 PR_CAPBSET_DROP = 24
@@ -24,14 +24,16 @@ def inside(confinement: Confinement) -> None:
     Raises:
         Unavailable: not Linux.
     """
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    with refusable("to give up new privileges"):
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
     for capability in range(LAST_CAPABILITY + 1):
         try:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:  # past the last capability of this kernel, or nothing left to drop
             break
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    call("capset", _header(), struct.pack("=6I", *[0] * 6))
+    with refusable("to drop capabilities"):
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+        call("capset", _header(), struct.pack("=6I", *[0] * 6))
 
 
 def probe(confinement: Confinement) -> None:

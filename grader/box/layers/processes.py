@@ -12,7 +12,7 @@ import signal
 from typing import NoReturn
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import CLONE_NEWPID, call, prctl, unshare
+from grader.box.layers._linux import CLONE_NEWPID, call, prctl, refusable, unshare
 
 PR_SET_PDEATHSIG = 1
 
@@ -43,7 +43,8 @@ class Processes:
         """
         if self._own is None:
             raise Unavailable("the zygote has no process namespace of its own")
-        call("setns", self._own, CLONE_NEWPID)
+        with refusable("the way back to the zygote's own processes"):
+            call("setns", self._own, CLONE_NEWPID)
         unshare(CLONE_NEWPID, "process")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
-import resource
+import sys
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
+
+if sys.platform != "win32":  # Windows has no such limits, and no such module
+    import resource
 
 MIB = 2**20
 FIXED = {

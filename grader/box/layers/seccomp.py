@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grader.box.layers import Breach, Confinement, Layer
-from grader.box.layers._linux import call, machine, prctl
+from grader.box.layers import Breach, Confinement, Layer, Unavailable
+from grader.box.layers._linux import call, machine, prctl, refusable
 
 # Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64); None where there is no such call.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -59,7 +59,7 @@ MADV_FORGETTING = (4, 8, 9, 24)  # DONTNEED, FREE, REMOVE, DONTNEED_LOCKED
 O_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 TCGETS, FIOCLEX, FIONBIO = 0x5401, 0x5451, 0x5421
 F_HARMLESS = (0, 1, 2, 3, 4, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
-PR_HARMLESS = (2, 3, 15, 16, 23, 39)  # PDEATHSIG?, DUMPABLE?, name, name?, CAPBSET?, NO_NEW_PRIVS?
+PR_HARMLESS = (2, 3, 15, 16, 23, 39)  # asking, and SET_NAME, which names the thread
 PR_SET_NO_NEW_PRIVS = 38
 
 # linux/seccomp.h, linux/filter.h, linux/audit.h
@@ -146,11 +146,14 @@ class Filter:
         Raises:
             Unavailable: the kernel has no seccomp filters.
         """
+        if not self._program:
+            raise Unavailable("there is no program")
         code = self._program.replace(struct.pack("=I", PID), struct.pack("=I", os.getpid()))
         buffer = ctypes.create_string_buffer(code, len(code))
         header = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        call("seccomp", SECCOMP_SET_MODE_FILTER, 0, header)
+        with refusable("a seccomp filter"):
+            prctl(PR_SET_NO_NEW_PRIVS, 1)
+            call("seccomp", SECCOMP_SET_MODE_FILTER, 0, header)
 
 
 def program(column: int) -> bytes:
@@ -240,14 +243,14 @@ def probe(confinement: Confinement) -> None:
 
 
 def _attempts() -> tuple[tuple[str, Callable[[], object]], ...]:
-    """Forbidden acts that no other layer refuses, and that leave nothing behind."""
+    """Forbidden acts; what they would leave behind dies with the throw-away box."""
     return (
         ("have a socket", lambda: socket.socket(socket.AF_UNIX).close()),
-        ("have a pair of sockets", lambda: [end.close() for end in socket.socketpair()]),
+        ("have a pair of sockets", socket.socketpair),
         ("signal its group", lambda: os.kill(0, 0)),
         ("have memory that is a file", lambda: os.close(os.memfd_create("file"))),
         ("write code and run it", lambda: mmap.mmap(-1, 4096, prot=7).close()),
-        ("have a pipe", lambda: [os.close(end) for end in os.pipe()]),
+        ("have a pipe", os.pipe),
         ("lower its priority", lambda: os.setpriority(os.PRIO_PROCESS, 0, 1)),
         ("reach a keyring", lambda: call("keyctl", 0, -3, 1)),
         ("ask to be traced", _ask_to_be_traced),

@@ -6,7 +6,7 @@ import os
 import signal
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import prctl
+from grader.box.layers._linux import prctl, refusable
 
 # From linux/prctl.h.
 PR_SET_PDEATHSIG = 1
@@ -24,9 +24,12 @@ def inside(confinement: Confinement) -> None:
         Unavailable: not Linux; the session is its own all the same.
     """
     os.umask(0o077)
+    if not hasattr(os, "setsid"):
+        raise Unavailable("needs a POSIX system")
     os.setsid()
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    prctl(PR_SET_DUMPABLE, 0)
+    with refusable("to die with the zygote"):
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_DUMPABLE, 0)
 
 
 def probe(confinement: Confinement) -> None:
