@@ -80,7 +80,8 @@ class Bench:
         tensor = tensor_of(ask)
         for oracle in self.oracles:
             truth = oracle.truths[tensor]
-            yield Trial(oracle.case.name, self._arguments(oracle, oracle.case, parameters), truth, decides=True)
+            arguments = self._arguments(oracle.truths, oracle.case, parameters)
+            yield Trial(oracle.case.name, arguments, truth, decides=True)
         asked = self._upstreams(parameters) - {LOSS}
         lines = {step.name for step in self.exercise.forward.users(tensor)}
         is_blind = tensor in self.blind.tensors
@@ -88,12 +89,12 @@ class Bench:
         if not drawn:
             return
         fresh = self.oracles[-1] if len(self.oracles) == 1 else self.oracles[1]
-        oracle = fresh.random(drawn, drawn | {tensor})
-        truth = oracle.truths[tensor]
+        truths = fresh.random(drawn, drawn | {tensor})
+        truth = truths[tensor]
         sees_path = bool(asked & lines) and any(name == tensor for name, _ in self.blind.paths)
         yield Trial(
             RANDOM,
-            self._arguments(oracle, fresh.case, parameters),
+            self._arguments(truths, fresh.case, parameters),
             truth,
             decides=is_blind or sees_path,
             derived=is_blind and truth.vanishes,
@@ -103,10 +104,10 @@ class Bench:
         """The tensors whose gradients are among a stub's parameters."""
         return frozenset(tensor_of(name) for name in parameters if name not in self.exercise.forward.names)
 
-    def _arguments(self, oracle: Oracle, case: Case, parameters: frozenset[str]) -> Arguments:
+    def _arguments(self, truths: Mapping[str, Truth], case: Case, parameters: frozenset[str]) -> Arguments:
         found: dict[str, Any] = {name: case.values[name] for name in parameters if name in case.values}
         for tensor in self._upstreams(parameters):
-            found[f"d{tensor}"] = torch.tensor(1.0) if tensor == LOSS else oracle.truths[tensor].autograd
+            found[f"d{tensor}"] = torch.tensor(1.0) if tensor == LOSS else truths[tensor].autograd
         return dict(sorted(found.items()))
 
     @cached_property

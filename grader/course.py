@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,25 +61,39 @@ class Course:
         raise CourseError(f"{package / 'course'}: expected the course that comes with the package, found none")
 
     @cached_property
-    def exercises(self) -> tuple[Exercise, ...]:
-        """Every exercise, by id."""
-        folders = sorted(path.parent for path in (self.root / EXERCISES).glob(f"*/{SETTINGS}"))
-        if not folders:
-            raise CourseError(f"{self.root / EXERCISES}: expected exercises (folders with {SETTINGS}), found none")
-        return tuple(Exercise.load(folder) for folder in folders)
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all exercises, in order; nothing is loaded for it."""
+        return tuple(sorted(path.parent.name for path in (self.root / EXERCISES).glob(f"*/{SETTINGS}")))
 
-    def select(self, ids: tuple[str, ...]) -> tuple[Exercise, ...]:
+    @cached_property
+    def exercises(self) -> tuple[Exercise, ...]:
+        """Every exercise, by id.
+
+        Raises:
+            CourseError: one of them breaks its contract.
+        """
+        return self.select(())
+
+    def select(self, ids: Sequence[str]) -> tuple[Exercise, ...]:
         """The exercises with these ids, or all where none is given.
 
         Raises:
             OperatorError: there is no exercise of that id.
+            CourseError: one of them breaks its contract.
         """
-        known = [exercise.id for exercise in self.exercises]
+        self.check(ids)
+        return tuple(Exercise.load(self.root / EXERCISES / name) for name in self.ids if not ids or name in ids)
+
+    def check(self, ids: Sequence[str]) -> None:
+        """Refuse ids that no exercise has.
+
+        Raises:
+            OperatorError: names them.
+        """
         for name in ids:
-            if name not in known:
-                near = did_you_mean(name, known)
-                raise OperatorError(f"--exercise: expected one of {', '.join(known)}, found {name!r}{near}")
-        return tuple(exercise for exercise in self.exercises if not ids or exercise.id in ids)
+            if name not in self.ids:
+                near = did_you_mean(name, list(self.ids))
+                raise OperatorError(f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}")
 
     def reference(self, exercise: Exercise) -> Mapping[str, Callable[..., Any]] | None:
         """The instructor's solution of an exercise, by stub name; None where the course has none."""

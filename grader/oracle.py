@@ -10,7 +10,7 @@ other whatever a stub asks for, and that do not vanish where the plain loss is b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -74,10 +74,16 @@ class Truth:
 
 @dataclass(frozen=True)
 class Run:
-    """One forward and backward pass: the values, and the gradient of every float tensor among them."""
+    """One forward pass with its graph, and the plain loss's gradient of every float tensor in it."""
 
     values: Values
     gradients: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, values: Values) -> Run:
+        """Go back through a forward pass and keep its graph, to go back through it again."""
+        names = [n for n in floats(values) if values[n].requires_grad]
+        return cls(values, _gradients(values[LOSS], values, names))
 
 
 @dataclass(frozen=True)
@@ -86,24 +92,18 @@ class Oracle:
 
     Args:
         case: the case.
-        drawn: the tensors ``a`` that enter the loss with a random ``r_a``; none for the plain loss.
-        wanted: the tensors whose truth is of interest, all where None.
     """
 
     case: Case
-    drawn: frozenset[str] = frozenset()
-    wanted: frozenset[str] | None = None
-    _random: dict[tuple[frozenset[str], frozenset[str]], Oracle] = field(default_factory=dict, repr=False)
+    _random: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, Truth]] = field(
+        default_factory=dict, repr=False
+    )
 
     @cached_property
     def truths(self) -> Mapping[str, Truth]:
-        """The truth of every wanted gradient, by its tensor's name."""
-        found = {}
-        for name, precise in self._precise.gradients.items():
-            deviations = [(run.gradients[name] - precise).abs().max() for run in self._disturbed]
-            single = self._single.gradients[name].detach()
-            found[name] = Truth(precise, single, float(max(deviations)))
-        return found
+        """The truth of every gradient, by its tensor's name."""
+        disturbed = [run.gradients for run in self._disturbed]
+        return _truths(self._precise.gradients, self._single.gradients, disturbed)
 
     def paths(self, name: str) -> Mapping[str, Truth]:
         """What flows back into ``name`` through each line that uses it, by that line's name."""
@@ -114,11 +114,19 @@ class Oracle:
             found[step.name] = Truth(precise, precise.float(), float(max(deviations)))
         return found
 
-    def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Oracle:
-        """This case with random upstreams at ``drawn``, for the gradients of ``wanted``; made once."""
+    def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Mapping[str, Truth]:
+        """The truth under random upstreams, worked out once.
+
+        Args:
+            drawn: the tensors ``a`` that enter the loss with a random ``r_a``.
+            wanted: the tensors whose gradients are wanted.
+        """
         key = (frozenset(drawn), frozenset(wanted))
         if key not in self._random:
-            self._random[key] = Oracle(self.case, *key)
+            precise, single, *disturbed = (
+                self._under(run, *key) for run in (self._precise, self._single, *self._disturbed)
+            )
+            self._random[key] = _truths(precise, single, disturbed)
         return self._random[key]
 
     @cached_property
@@ -146,19 +154,14 @@ class Oracle:
             # The gradient that flows back through this product is rounded by it, too.
             return value * (1 + ROUNDING * torch.randn(value.shape, generator=noise, dtype=dtype))
 
-        values = self.case.forward.run(inputs, transform)
-        loss = values[LOSS]
-        for name in sorted(self.drawn):
-            loss = loss + (self._upstream(name).to(dtype) * values[name]).sum()
-        return Run(values, self._gradients(loss, values))
+        return Run.of(self.case.forward.run(inputs, transform))
 
-    def _gradients(self, loss: Tensor, values: Values) -> Mapping[str, Tensor]:
-        names = [n for n in floats(values) if values[n].requires_grad]
-        if self.wanted is not None:
-            names = [n for n in names if n in self.wanted]
-        found = torch.autograd.grad(loss, [values[n] for n in names], allow_unused=True)
-        zeros = (torch.zeros_like(values[n]) if g is None else g for n, g in zip(names, found, strict=True))
-        return dict(zip(names, zeros, strict=True))
+    def _under(self, run: Run, drawn: frozenset[str], wanted: frozenset[str]) -> Mapping[str, Tensor]:
+        """The gradients of ``loss'`` in one run."""
+        loss = run.values[LOSS]
+        for name in sorted(drawn):
+            loss = loss + (self._upstream(name).to(loss.dtype) * run.values[name]).sum()
+        return _gradients(loss, run.values, sorted(wanted))
 
     def _upstream(self, name: str) -> Tensor:
         """``r_a``: standard normal numbers over the root of the number of rows, the same for every stub."""
@@ -174,6 +177,24 @@ class Oracle:
         # As a product and not by grad_outputs, which would have torch load its symbolic algebra first.
         (share,) = torch.autograd.grad((result * run.gradients[step.name]).sum(), values[name])
         return share
+
+
+def _gradients(loss: Tensor, values: Values, names: Sequence[str]) -> Mapping[str, Tensor]:
+    """The gradients of a loss, zeros where it does not depend on a tensor; the graph is kept."""
+    tensors = [values[name] for name in names]
+    found = torch.autograd.grad(loss, tensors, allow_unused=True, retain_graph=True)
+    zeros = (torch.zeros_like(t) if g is None else g for t, g in zip(tensors, found, strict=True))
+    return {name: gradient.detach() for name, gradient in zip(names, zeros, strict=True)}
+
+
+def _truths(
+    precise: Mapping[str, Tensor], single: Mapping[str, Tensor], disturbed: Sequence[Mapping[str, Tensor]]
+) -> Mapping[str, Truth]:
+    """Each gradient's truth, from its value in float64, in float32, and in float64 with rounding."""
+    return {
+        name: Truth(truth, single[name], float(max((run[name] - truth).abs().max() for run in disturbed)))
+        for name, truth in precise.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,17 @@ def trap(functions: Iterable[Function]) -> None:
         raise Unavailable(f"code cannot be changed here: {refusal.strerror}") from refusal
 
 
+def trapped(function: Function) -> bool:
+    """Whether the code of a function is nothing but traps."""
+    return bytes(_view(function.address, function.size)) == _traps(function.size)
+
+
+def _traps(size: int) -> bytes:
+    """Code of that size that kills wherever it is entered."""
+    filler = TRAPS[machine()]
+    return (filler * (size // len(filler) + 1))[:size]
+
+
 def _ranges(functions: list[Function]) -> Iterator[tuple[int, int, list[Function]]]:
     """Page-aligned ranges that hold the functions, joined across small gaps."""
     held: list[Function] = []
@@ -147,10 +158,9 @@ def _replace(start: int, stop: int, functions: list[Function]) -> None:
     fresh = _address(libc().mmap, 0, size, PROT_RW, MAP_POPULATED, -1, 0)
     ctypes.memmove(fresh, start, size)
     code = _view(fresh, size)
-    filler = TRAPS[machine()]
     for function in functions:
         offset = function.address - start
-        code[offset : offset + function.size] = (filler * (function.size // len(filler) + 1))[: function.size]
+        code[offset : offset + function.size] = _traps(function.size)
     call("mprotect", fresh, size, PROT_RX)
     _address(libc().mremap, fresh, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start)
 

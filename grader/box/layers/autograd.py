@@ -20,12 +20,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._image import Function, Image, trap
+from grader.box.layers._image import Function, Image, trap, trapped
 
 LIBRARY = "libtorch_cpu.so"
 
@@ -56,62 +57,61 @@ class AutogradForbidden(RuntimeError):
     """A submission asked torch for a derivative instead of deriving it."""
 
 
-class Forbidden:
-    """Stands where torch's own ways to a derivative stood: any use but looking at it is refused."""
-
-    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise AutogradForbidden(
-            "torch's automatic differentiation is switched off here: derive this gradient by hand, "
-            "from the line of the forward pass, with ordinary tensor operations"
-        )
-
-    def __getattr__(self, name: str) -> Forbidden:
-        """An overload of an operator (``.default``) is as forbidden as the operator."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __get__(self, instance: object, owner: type) -> Forbidden:
-        return self
-
-
-forbidden = Forbidden()
-
-
-def warm(confinement: Confinement) -> None:
-    """Set the traps, put the sentence in front of them and take ready-made formulas away.
+def forbidden(*args: object, **kwargs: object) -> NoReturn:
+    """Stands where torch's own ways to a derivative stood.
 
     Raises:
-        Unavailable: torch is not loaded, or a family of traps could not be set; the message says which.
+        AutogradForbidden: always.
     """
-    torch = sys.modules.get("torch")
-    if torch is None or torch.__file__ is None:
-        raise Unavailable("torch is not imported")
-    _put_in_front(torch)
-    _take_away_formulas()
-    found = _harmful(Image(str(Path(torch.__file__).parent / "lib" / LIBRARY)))
-    trap(function for functions in found.values() for function in functions)
-    if absent := [family for family, functions in found.items() if not functions]:
-        raise Unavailable(f"detection weakened: no trap for {', '.join(absent)}")
+    raise AutogradForbidden(
+        "torch's automatic differentiation is switched off here: derive this gradient by hand, "
+        "from the line of the forward pass, with ordinary tensor operations"
+    )
 
 
-def probe(confinement: Confinement) -> None:
-    """Differentiate, first politely, then through the engine; the box must not survive the second.
+class Traps:
+    """The traps set in this process."""
 
-    Raises:
-        Breach: a gradient came back.
-    """
-    import torch
+    def __init__(self) -> None:
+        self._set: list[Function] = []
 
-    x = torch.ones(2, requires_grad=True)
-    y = (x * x).sum()
-    try:
-        torch.autograd.grad(y, x)
-    except AutogradForbidden:
-        pass
-    engine: Any = torch.autograd.Variable._execution_engine
-    engine.run_backward((y,), (torch.ones(()),), False, False, (x,), False, accumulate_grad=False)
-    raise Breach("the engine computed a gradient")
+    def warm(self, confinement: Confinement) -> None:
+        """Set the traps, put the sentence in front of them and take ready-made formulas away.
+
+        Raises:
+            Unavailable: torch is not loaded, or a family of traps could not be set; the message says which.
+        """
+        torch = sys.modules.get("torch")
+        if torch is None or torch.__file__ is None:
+            raise Unavailable("torch is not imported")
+        _put_in_front(torch)
+        _take_away_formulas()
+        found = _harmful(Image(str(Path(torch.__file__).parent / "lib" / LIBRARY)))
+        self._set = [function for functions in found.values() for function in functions]
+        trap(self._set)
+        if absent := [family for family, functions in found.items() if not functions]:
+            raise Unavailable(f"detection weakened: no trap for {', '.join(absent)}")
+
+    def probe(self, confinement: Confinement) -> None:
+        """Differentiate politely; then look whether the engine would trap, and drive it where it would not.
+
+        Driving it into the trap would end the box, and the probes of the layers after this one with it.
+
+        Raises:
+            Breach: a gradient came back, or one could.
+        """
+        import torch
+
+        x = torch.ones(2, requires_grad=True)
+        y = (x * x).sum()
+        with suppress(AutogradForbidden):
+            torch.autograd.grad(y, x)
+            raise Breach("torch.autograd.grad computed a gradient")
+        if self._set and all(map(trapped, self._set)):
+            return
+        engine: Any = torch.autograd.Variable._execution_engine
+        engine.run_backward((y,), (torch.ones(()),), False, False, (x,), False, accumulate_grad=False)
+        raise Breach("torch's engine computed a gradient")
 
 
 def _harmful(image: Image) -> dict[str, list[Function]]:
@@ -128,25 +128,18 @@ def _harmful(image: Image) -> dict[str, list[Function]]:
 
 
 def _put_in_front(torch: ModuleType) -> None:
-    """Replace the Python names of differentiation, and of the derivative kernels."""
+    """Empty the Python functions of differentiation.
+
+    They stay the objects they were, because parts of torch that are imported late look them up; so do the
+    derivative kernels (``torch.ops.aten.*_backward``), which nobody calls by mistake.
+    """
     for path, names in FRONT.items():
         holder: Any = torch
         for part in path.split(".")[1:]:
             holder = getattr(holder, part, None)
         for name in names:
-            if hasattr(holder, name):
-                setattr(holder, name, forbidden)
-    kernels = _kernels(torch)
-    for namespace in (torch.ops.aten, torch, torch._C._nn):
-        for name in kernels:
-            if namespace is torch.ops.aten or name in vars(namespace):
-                setattr(namespace, name, forbidden)
-
-
-def _kernels(torch: ModuleType) -> set[str]:
-    """Names of the operators that are derivatives of others, without overloads."""
-    names = torch._C._dispatch_get_all_op_names()
-    return {name[6:].split(".")[0] for name in names if "backward" in name and name.startswith("aten::")}
+            if isinstance(function := getattr(holder, name, None), FunctionType):
+                _empty(function)
 
 
 def _take_away_formulas() -> None:
@@ -173,14 +166,14 @@ def _layers_of(value: object) -> Iterator[FunctionType]:
 
 
 def _empty(function: FunctionType) -> None:
-    """Give a function the body of :data:`forbidden`: every reference to it then leads there."""
+    """Give a function the body of :func:`forbidden`: every reference to it then leads there."""
     body: CodeType = _BODY.replace(co_freevars=function.__code__.co_freevars)
     function.__code__ = body
     function.__defaults__ = function.__kwdefaults__ = None
 
 
 def _late(*args: object, **kwargs: object) -> NoReturn:
-    """:data:`forbidden`, for a function that lives in another module."""
+    """:func:`forbidden`, for a function that lives in another module."""
     from grader.box.layers.autograd import forbidden
 
     forbidden()
@@ -188,12 +181,14 @@ def _late(*args: object, **kwargs: object) -> NoReturn:
 
 _BODY = _late.__code__
 
+_traps = Traps()
+
 LAYER = Layer(
     name="autograd",
     rank=20,
     guards=frozenset(),
     protects="autograd blocked: a submission that asks torch for a derivative dies instead of scoring",
     remedy="a torch wheel for Linux on x86_64 or aarch64 whose native symbols are exported",
-    probe=probe,
-    warm=warm,
+    probe=_traps.probe,
+    warm=_traps.warm,
 )
