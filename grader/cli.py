@@ -108,7 +108,8 @@ def grade_submissions(
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
     from grader.files import writable_folder
-    from grader.run import Settings, open_run
+    from grader.run import open_run
+    from grader.settings import Settings
 
     settings = Settings(seed, words, time_limit, memory_limit)
     with open_run(paths, only=exercises, course=course, isolation=isolation, settings=settings) as run:
@@ -153,7 +154,7 @@ def audit(
     from grader import audit as auditing
     from grader import template
     from grader.judge import prepare_benches
-    from grader.run import Settings
+    from grader.settings import Settings
 
     home = _course(course, Path.cwd())
     chosen = home.select(exercises)

@@ -33,7 +33,7 @@ class Course:
         """
         if not is_course(root):
             raise CourseError(f"{root}: expected a course ({EXERCISES}/<id>/{SETTINGS}), found none")
-        return cls(root)
+        return cls(root.absolute())
 
     @classmethod
     def around(cls, path: Path) -> Course:

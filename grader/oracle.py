@@ -175,7 +175,7 @@ class Oracle:
         values[name] = values[name].detach().requires_grad_()
         result = self.case.forward.evaluate(step, values)
         # As a product and not by grad_outputs, which would have torch load its symbolic algebra first.
-        (share,) = torch.autograd.grad((result * run.gradients[step.name]).sum(), values[name])
+        share: Tensor = torch.autograd.grad((result * run.gradients[step.name]).sum(), values[name])[0]
         return share
 
 

@@ -124,13 +124,14 @@ def render(scorecard: Scorecard) -> str:
     views = [_gradients(i, exercise) for i, exercise in enumerate(scorecard.exercises)]
     exercises = [_exercise(i, e, v) for i, (e, v) in enumerate(zip(scorecard.exercises, views, strict=True))]
     step = wording.next_step(scorecard)
-    return _environment().get_template("scorecard.html.jinja").render(
+    page = _environment().get_template("scorecard.html.jinja").render(
         card=scorecard,
         exercises=exercises,
         tallies=_tallies(scorecard),
         step=step,
         step_id=_anchor(step, views),
-    )  # fmt: skip
+    )
+    return page.lstrip()  # the macros leave their line ends before the doctype
 
 
 @cache

@@ -9,10 +9,13 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +87,22 @@ print(json.dumps({"ends": ends, "missing": missing}), flush=True)
 """
 
 
+HONEST = """
+import decimal, fractions, random, sqlite3, statistics
+import torch.nn.functional as F
+h = (torch.randn(32, 30) @ torch.randn(30, 64)).tanh().requires_grad_()
+said = h.sum().item(), str(h), random.random(), time.perf_counter()
+torch.einsum("ij,kj->ik", h, h); F.conv2d(torch.randn(1, 1, 8, 8), torch.randn(1, 1, 3, 3)); h.sort(0)
+torch.linalg.inv(torch.eye(5)); torch.linalg.svd(torch.randn(5, 5)); h.var(0, keepdim=True); h.max(1)
+torch.zeros(3, 3).index_add_(0, torch.tensor([0, 1]), torch.ones(2, 3)); F.one_hot(torch.tensor([1, 2]))
+d = torch.zeros(27, 10); d[[1, 1, 2]] += 1; d.scatter_(0, torch.ones(1, 10).long(), 1.0); d.double() @ d.T.double()
+torch.bmm(torch.randn(2, 200, 200), torch.randn(2, 200, 200)); F.layer_norm(h, (64,)); F.cross_entropy(h, h.argmax(1))
+torch.fft.ifft(h.detach()); torch.ones(3).bfloat16() @ torch.ones(3).bfloat16(); h.detach().clone().add_(1)
+with torch.no_grad(): h *= 2
+said = "well"
+"""
+
+
 @dataclass(frozen=True)
 class End:
     """How one act ended: what the box said, and the exit status of its process (negative: a signal)."""
@@ -111,6 +130,7 @@ def drive(
     torch: bool = False,
     hidden: Iterable[Path] = (),
     user: int | None = None,
+    python: str = sys.executable,
 ) -> Report:
     """Run acts, each in a box of its own behind the given layers only.
 
@@ -120,6 +140,7 @@ def drive(
         torch: import torch in the zygote.
         hidden: paths to hide.
         user: become this user first (tests run by root only).
+        python: the interpreter.
     """
     order = {
         "repo": str(REPO),
@@ -130,7 +151,7 @@ def drive(
     }
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, json.dumps(order)],
+        [python, "-c", DRIVER, json.dumps(order)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -165,26 +186,40 @@ def needs(report: Report, name: str) -> None:
 
 
 @pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    """A readable file with something in it, on a way open to everybody."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and os.geteuid() == 0 and not folder.stat().st_mode & 1:
-            folder.chmod(0o755)
-    path = tmp_path / "secret"
+def public_path() -> Iterator[Path]:
+    """A temporary folder that every user may enter, which pytest's own is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def secret(public_path: Path) -> Path:
+    """A file with something in it that every user may read."""
+    path = public_path / "secret"
     path.write_text("the answer")
     return path
 
 
 @pytest.fixture
-def ordinary() -> int | None:
-    """A user without privileges, to drive as: the one we are, or (when we are root) some number."""
-    if os.geteuid() != 0:
-        return None
-    inside = Path(sys.executable).resolve()
-    closed = [str(folder) for folder in inside.parents if not folder.stat().st_mode & 1]
-    if closed:
-        pytest.skip(f"an ordinary user may not enter {closed[-1]}, where this Python lies")
-    return 12345
+def public_python(public_path: Path) -> str:
+    """A Python that every user may run, with the packages of this one."""
+    if not _closed(Path(sys.executable).resolve()):
+        return sys.executable
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = shutil.which(name, path="/usr/bin:/usr/local/bin")
+    if found is None:
+        pytest.skip(f"an ordinary user may not run this Python, and there is no {name} of the system")
+    subprocess.run([found, "-m", "venv", "--without-pip", public_path / "env"], check=True)
+    packages = public_path / "env" / "lib" / name / "site-packages"
+    packages.rmdir()
+    packages.symlink_to(sysconfig.get_path("purelib"))
+    return str(public_path / "env" / "bin" / "python")
+
+
+def _closed(path: Path) -> bool:
+    """Whether some folder on the way is not open to everybody."""
+    return any(not folder.stat().st_mode & 1 for folder in path.parents)
 
 
 def test_every_module_of_the_package_is_a_layer_or_private() -> None:
@@ -226,26 +261,13 @@ def test_all_together(secret: Path) -> None:
     assert report.ends == [End("done ", 0)] * len(NAMES)
 
 
-def test_all_together_as_an_ordinary_user(secret: Path, ordinary: int | None) -> None:
-    """Nothing here takes root."""
-    report = drive(NAMES, *map(probe_of, NAMES), torch=True, hidden=[secret], user=ordinary)
-    assert report.ends == [End("done ", 0)] * len(NAMES)
-
-
-HONEST = """
-import decimal, fractions, random, sqlite3, statistics
-import torch.nn.functional as F
-h = (torch.randn(32, 30) @ torch.randn(30, 64)).tanh().requires_grad_()
-said = h.sum().item(), str(h), random.random(), time.perf_counter()
-torch.einsum("ij,kj->ik", h, h); F.conv2d(torch.randn(1, 1, 8, 8), torch.randn(1, 1, 3, 3)); h.sort(0)
-torch.linalg.inv(torch.eye(5)); torch.linalg.svd(torch.randn(5, 5)); h.var(0, keepdim=True); h.max(1)
-torch.zeros(3, 3).index_add_(0, torch.tensor([0, 1]), torch.ones(2, 3)); F.one_hot(torch.tensor([1, 2]))
-d = torch.zeros(27, 10); d[[1, 1, 2]] += 1; d.scatter_(0, torch.ones(1, 10).long(), 1.0); d.double() @ d.T.double()
-torch.bmm(torch.randn(2, 200, 200), torch.randn(2, 200, 200)); F.layer_norm(h, (64,)); F.cross_entropy(h, h.argmax(1))
-torch.fft.ifft(h.detach()); torch.ones(3).bfloat16() @ torch.ones(3).bfloat16(); h.detach().clone().add_(1)
-with torch.no_grad(): h *= 2
-said = "well"
-"""
+def test_all_together_as_an_ordinary_user(secret: Path, public_python: str) -> None:
+    """Nothing here takes root, and packages may be reached through a link."""
+    user = 12345 if os.geteuid() == 0 else None
+    acts = [*map(probe_of, NAMES), HONEST]
+    report = drive(NAMES, *acts, torch=True, hidden=[secret], user=user, python=public_python)
+    assert report.missing == {}
+    assert report.ends == [End("done ", 0)] * len(NAMES) + [End("done well", 0)]
 
 
 def test_honest_code_runs_behind_all_layers() -> None:

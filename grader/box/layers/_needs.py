@@ -10,20 +10,22 @@ from pathlib import Path
 
 DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "urandom", "random"))
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime")
+_PACKAGE = Path(__file__).absolute().parents[2]
 
 
 def readable() -> tuple[Path, ...]:
     """Real paths of the standard library, site-packages and shared libraries, outermost only."""
-    stdlib = Path(os.__file__).parent
-    wanted = [stdlib, *map(Path, _LIBRARIES)]
-    wanted += [Path(sys.base_prefix, name) for name in ("lib", sys.platlibdir)]
-    wanted += [Path(folder) for folder in site.getsitepackages() if folder in sys.path]
-    return outermost(path.resolve() for path in wanted if path.exists())
+    return outermost(path.resolve() for path in _named())
+
+
+def aliases() -> dict[Path, Path]:
+    """Names by which Python asks for those paths, or for this package, that go through a link: name to real."""
+    return {path: path.resolve() for path in (*_named(), _PACKAGE) if path != path.resolve()}
 
 
 def package() -> Path:
-    """The folder of this project's own package."""
-    return Path(__file__).resolve().parents[2]
+    """The real path of this project's own package."""
+    return _PACKAGE.resolve()
 
 
 def outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -53,3 +55,11 @@ def spare_torch() -> tuple[Path, ...]:
         return ()
     home = Path(torch.__file__).resolve().parent
     return home / "lib", home / "_decomp"
+
+
+def _named() -> list[Path]:
+    """What is readable, as it is asked for."""
+    named = [Path(os.__file__).parent, *map(Path, _LIBRARIES)]
+    named += [Path(sys.base_prefix, name) for name in ("lib", sys.platlibdir)]
+    named += [Path(folder) for folder in site.getsitepackages() if folder in sys.path]
+    return [path.absolute() for path in named if path.exists()]

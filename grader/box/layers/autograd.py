@@ -158,11 +158,10 @@ def _layers_of(value: object) -> Iterator[FunctionType]:
     if isinstance(value, FunctionType):
         yield value
         for cell in value.__closure__ or ():
-            if (
-                isinstance(cell.cell_contents, FunctionType)
-                and cell.cell_contents.__module__ == value.__module__
-            ):
-                yield from _layers_of(cell.cell_contents)
+            with suppress(ValueError):  # a cell may be empty
+                inner = cell.cell_contents
+                if getattr(inner, "__module__", None) == value.__module__:
+                    yield from _layers_of(inner)
 
 
 def _empty(function: FunctionType) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
 from grader.box.layers._linux import CLONE_NEWNS, call, unshare
-from grader.box.layers._needs import DEVICES, outermost, package, readable, spare_torch, within
+from grader.box.layers._needs import DEVICES, aliases, outermost, package, readable, spare_torch, within
 
 # From linux/mount.h and linux/fcntl.h.
 AT_FDCWD = -100
@@ -77,13 +77,12 @@ class Root:
         trees = {path: _clone(path, MOUNT_ATTR_NODEV) for path in shown if path not in hidden}
         trees |= {path: _clone(path, 0) for path in DEVICES if path.exists()}
         trees[Path("/proc")] = _clone(Path("/proc"), MOUNT_ATTR_NODEV)
-        links = {path: os.readlink(path) for path in map(Path, ("/lib", "/lib64")) if path.is_symlink()}
         call("mount_setattr", AT_FDCWD, b"/\0", AT_RECURSIVE, _attributes(0, MS_PRIVATE), 32)
         stage = next(Path(path) for path in STAGES if os.path.isdir(path))
         blank = _tmpfs()
         _attach(blank, stage)
         try:
-            _furnish(stage, trees, links)
+            _furnish(stage, trees)
             for path in hidden:
                 _cover(stage / path.relative_to("/"))
             call("mount_setattr", blank, b"\0", AT_EMPTY_PATH, _attributes(READ_ONLY | MOUNT_ATTR_NODEV), 32)
@@ -140,8 +139,8 @@ def _attach(tree: int, place: str | Path) -> None:
     call("move_mount", tree, b"\0", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
 
 
-def _furnish(stage: Path, trees: dict[Path, int], links: dict[Path, str]) -> None:
-    """Attach every tree at its own place below the new root."""
+def _furnish(stage: Path, trees: dict[Path, int]) -> None:
+    """Attach every tree at its own place below the new root, and link to it from its other names."""
     for path, tree in trees.items():
         place = stage / path.relative_to("/")
         if stat.S_ISDIR(os.fstat(tree).st_mode):  # the path itself may lie beneath the stage by now
@@ -150,8 +149,11 @@ def _furnish(stage: Path, trees: dict[Path, int], links: dict[Path, str]) -> Non
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
         _attach(tree, place)
-    for path, target in links.items():
-        (stage / path.relative_to("/")).symlink_to(target)
+    for path, real in aliases().items():
+        place = stage / path.relative_to("/")
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(real)
 
 
 def _cover(path: Path) -> None:

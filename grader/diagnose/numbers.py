@@ -1,0 +1,154 @@
+"""What a factor looks like: a constant, or a relation to sizes that holds in every case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+NEAR = 2e-4
+"""How near, relatively, an estimated factor must come to a named one; the exact check follows."""
+
+LARGEST = 12
+"""Constants are told as whole numbers up to this, or as one over them."""
+
+Sizes = Mapping[str, float]
+"""Sizes by the words a student would write, such as ``n`` or ``counts.shape[1]``."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor that has been understood.
+
+    Args:
+        said: as one would write it, such as ``1 / n``.
+        values: its value in each case.
+        named: whether it is a whole number, one over it, or a relation to sizes; else just some constant.
+    """
+
+    said: str
+    values: tuple[float, ...]
+    named: bool = True
+
+    @property
+    def constant(self) -> float | None:
+        """Its value where that is the same in all cases."""
+        return self.values[0] if len(set(self.values)) == 1 else None
+
+
+def constant(value: float, cases: int) -> Factor:
+    """A factor that is the same in all cases."""
+    return Factor(said(value), (value,) * cases)
+
+
+def said(value: float) -> str:
+    """A constant in words a student knows: ``-2``, ``1/3``, ``0.434``."""
+    fraction = Fraction(value).limit_denominator(LARGEST)
+    if math.isclose(float(fraction), value, rel_tol=1e-9) and abs(value) < 1000:
+        return str(fraction)
+    return f"{value:.4g}"
+
+
+def understand(
+    estimates: Sequence[float | None],
+    sizes: Sequence[Sizes],
+    special: Sequence[float] = (),
+) -> Factor | None:
+    """The factor behind an estimate for each case, the simplest first.
+
+    Args:
+        estimates: what was measured; None in cases that say nothing about it.
+        sizes: each case's sizes, under the same names.
+        special: constants to look for, such as those written in a forward line.
+
+    Returns:
+        None where no single relation holds in all the cases, or too few of them say anything.
+    """
+    told = [(e, s) for e, s in zip(estimates, sizes, strict=True) if e is not None]
+    if not told or not all(math.isfinite(e) for e, _ in told):
+        return None
+    values = [e for e, _ in told]
+    for value in _constants(special):
+        if all(_near(e, value) for e in values):
+            return constant(value, len(sizes))
+    for words, relation in _relations(sizes):
+        if all(e is None or _near(e, r) for e, r in zip(estimates, relation, strict=True)):
+            return Factor(words, tuple(relation))
+    middle = sorted(values)[len(values) // 2]
+    if len(values) > 1 and all(_near(e, middle) for e in values):
+        return Factor(said(middle), (middle,) * len(sizes), named=False)
+    return None
+
+
+def _near(found: float, wanted: float) -> bool:
+    return abs(found - wanted) <= NEAR * max(abs(wanted), 1e-3)
+
+
+def _constants(special: Sequence[float]) -> Iterator[float]:
+    yield from (1.0, -1.0, 0.0, 2.0, 0.5, -2.0, -0.5)
+    for value in special:
+        if value:
+            yield from (value, 1 / value, -value, -1 / value)
+    for whole in range(3, LARGEST + 1):
+        yield from (float(whole), 1 / whole, -float(whole), -1 / whole)
+
+
+def _relations(sizes: Sequence[Sizes]) -> Iterator[tuple[str, list[float]]]:
+    """Relations to sizes that vary over the cases (one size alone may be told from a constant by one case)."""
+    names = [name for name in sizes[0] if all(s[name] > 1 for s in sizes)]
+    first = [(words, [value(s[name]) for s in sizes]) for name in names for words, value in _of_one(name)]
+    second = [
+        pair
+        for i, one in enumerate(names)
+        for two in names[i + 1 :]
+        for pair in (
+            (f"{one} * {two}", [s[one] * s[two] for s in sizes]),
+            (f"1 / ({one} * {two})", [1 / (s[one] * s[two]) for s in sizes]),
+            (f"{one} / {two}", [s[one] / s[two] for s in sizes]),
+            (f"{two} / {one}", [s[two] / s[one] for s in sizes]),
+        )
+    ]
+    for times, before in ((1.0, ""), (-1.0, "-"), (2.0, "2 * "), (0.5, "1/2 * "), (-2.0, "-2 * "), (-0.5, "-1/2 * ")):
+        for words, values in first + second:
+            text = f"{before}({words})" if before and " " in words else f"{before}{words}"
+            yield text, [times * value for value in values]
+
+
+def _of_one(name: str) -> Iterator[tuple[str, _Relation]]:
+    yield name, lambda a: a
+    yield f"1 / {name}", lambda a: 1 / a
+    yield f"({name} - 1)", lambda a: a - 1
+    yield f"1 / ({name} - 1)", lambda a: 1 / (a - 1)
+    yield f"{name} / ({name} - 1)", lambda a: a / (a - 1)
+    yield f"({name} - 1) / {name}", lambda a: (a - 1) / a
+    yield f"{name}**0.5", lambda a: a**0.5
+    yield f"1 / {name}**0.5", lambda a: a**-0.5
+    yield f"{name}**2", lambda a: a**2
+    yield f"1 / {name}**2", lambda a: a**-2
+
+
+from collections.abc import Callable  # noqa: E402
+
+_Relation = Callable[[float], float]
+
+
+def written_out(
+    estimates: Sequence[float | None], sizes: Sequence[Sizes], lecture: Sizes
+) -> tuple[Factor, str, float] | None:
+    """A factor that is a size written out as the number it has in the lecture's case.
+
+    Returns:
+        The factor, the size's name and the number that stands in its place.
+    """
+    for name in lecture:
+        for shift in (0, -1):
+            number = lecture[name] + shift
+            if number <= 1 or any(s[name] + shift < 1 for s in sizes):
+                continue
+            label = name if not shift else f"{name} - 1"
+            for power in (1, -1):
+                values = tuple((number / (s[name] + shift)) ** power for s in sizes)
+                if all(e is None or _near(e, v) for e, v in zip(estimates, values, strict=True)):
+                    return Factor(f"({number:g} / ({label}))**{power}", values), label, number
+    return None

@@ -1,0 +1,193 @@
+"""The command line: what it prints, what it writes, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from grader.cli import cli, main
+from tests.conftest import ROOT
+
+VOLATILE = re.compile(r'"(seconds|\w+_at)": [^,\n]+')
+
+
+class Shell:
+    """Runs command lines in a folder and keeps what they print."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: object) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error."""
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        out, err = self._capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+
+@pytest.fixture
+def grade(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(capsys)
+
+
+def test_alice_earns_everything(grade: Shell, tmp_path: Path) -> None:
+    status, out, err = grade(ROOT / "submissions/alice")
+    assert (status, err) == (0, "")
+    card = json.loads((tmp_path / "scorecards/alice.json").read_text("utf-8"))
+    assert card["score"] == card["max_score"] >= 28
+    assert "dlogprobs       | exact" in out
+    assert "\x1b" not in out
+    assert (tmp_path / "scorecards/alice.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_an_untouched_template_is_missing_throughout(grade: Shell, tmp_path: Path) -> None:
+    assert grade("new", "me")[0] == 0
+    status, out, _ = grade("me")
+    assert status == 1
+    card = json.loads((tmp_path / "scorecards/me.json").read_text("utf-8"))
+    outcomes = [g["outcome"] for e in card["exercises"] for g in e["gradients"]]
+    assert set(outcomes) == {"missing"}
+    assert len(outcomes) >= 28
+    assert "dlogprobs" in out.splitlines()[-4:][0] + out
+
+
+def test_templates_are_never_overwritten(grade: Shell, tmp_path: Path) -> None:
+    (tmp_path / "me").mkdir()
+    mine = tmp_path / "me/ex2_cross_entropy.py"
+    mine.write_text("# my work")
+    status, _, err = grade("new", "me")
+    assert status == 2
+    assert "is there already" in err
+    assert mine.read_text() == "# my work"
+    assert list((tmp_path / "me").iterdir()) == [mine]
+
+
+def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -> None:
+    for name in ("ada", "ben"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+        (tmp_path / "class" / name / "ex2_cross_entropy.py").write_text("def dlogits(:\n")
+    status, out, _ = grade("class", "--out", "cards", "--exercise", "ex2_cross_entropy")
+    assert status == 1
+    assert re.search(r"^ada +\|.*0/1", out, re.M)
+    assert re.search(r"^ben +\|.*0/1", out, re.M)
+    assert {"ada.json", "ada.html", "ben.json", "ben.html"} <= {p.name for p in (tmp_path / "cards").iterdir()}
+
+
+def test_the_same_input_gives_the_same_bytes(grade: Shell, tmp_path: Path) -> None:
+    for out in ("one", "two"):
+        grade(ROOT / "submissions/bob", "--exercise", "ex1_step_by_step", "--out", out)
+    one, two = ((tmp_path / out / "bob.json").read_text("utf-8") for out in ("one", "two"))
+    assert VOLATILE.sub("", one) == VOLATILE.sub("", two)
+    assert (tmp_path / "one/bob.html").read_bytes() == (tmp_path / "two/bob.html").read_bytes()
+
+
+def test_json_on_standard_output_is_the_scorecard(grade: Shell, tmp_path: Path) -> None:
+    _, out, _ = grade(ROOT / "submissions/carol", "--format", "json", "--exercise", "ex2_cross_entropy")
+    assert out == (tmp_path / "scorecards/carol.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "nowhere: no such file or folder"),
+        (["empty"], "empty: expected a submission with ex1_step_by_step.py"),
+        (["notes.txt"], "notes.txt: expected a folder or a .py file"),
+        (["lone.py"], "lone.py: expected a name that says which exercise it is"),
+        (["mine", "--exercise", "ex9"], "--exercise: expected one of ex1_step_by_step"),
+        (["mine", "--seed", "x"], "--seed"),
+        (["mine", "--seed", "-1"], "--seed"),
+        (["mine", "--out", "notes.txt"], "--out notes.txt: expected a folder that can be written"),
+        (["mine", "--words", "nowhere.txt"], "--words"),
+        (["mine", "--words", "latin.txt"], "latin.txt: expected a UTF-8 text"),
+        (["mine", "--course", "empty"], "empty: expected a course"),
+        (["mine", "--time-limit", "0"], "--time-limit"),
+        (["mine", "mine"], ""),
+        (["mine", "--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_nothing_is_written(
+    grade: Shell, tmp_path: Path, words: list[str], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ex2_cross_entropy.py").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "lone.py").write_text("")
+    (tmp_path / "latin.txt").write_bytes(b"\xe4\xf6\n")
+    status, out, err = grade(*words)
+    if not message:
+        assert (status, err) == (1, "")
+        return
+    assert status == 2
+    assert message in err
+    assert err.startswith("grade: ")
+    assert len(err.splitlines()) == 1
+    assert out == ""
+    assert not (tmp_path / "scorecards").exists() or not list((tmp_path / "scorecards").iterdir())
+
+
+BROKEN_COURSES = {
+    "asks an unknown gradient": ('title = "T"\nasks = ["dprob"]', "asks: expected the gradient of a forward value"),
+    "wrong type": ('title = 3\nasks = ["da"]', "title: expected string, found 3"),
+    "unknown key": ('title = "T"\nasks = ["da"]\ncolour = "red"', "the file: expected only the keys"),
+    "not TOML": ("title =", "expected TOML"),
+    "no cases": ('title = "T"\nasks = ["da"]\nfresh = []', "fresh: expected minItems 1"),
+    "answer before its question": ('title = "T"\nasks = ["dx", "da"]', "expected 'da' before 'dx'"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_COURSES)
+def test_a_broken_course_is_one_clear_line(grade: Shell, tmp_path: Path, name: str) -> None:
+    settings, message = BROKEN_COURSES[name]
+    folder = tmp_path / "course/exercises/ex1"
+    folder.mkdir(parents=True)
+    (folder / "forward.py").write_text("def forward(x):\n    a = x * 2\n    loss = a.sum()\n")
+    cases = "\n[lecture]\nsizes = { n = 3 }\n[[fresh]]\nsizes = { n = 4 }\n"
+    (folder / "exercise.toml").write_text(settings + ("" if "fresh" in settings else cases))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ex1.py").write_text("")
+    status, _, err = grade("mine", "--course", "course")
+    assert status == 2
+    assert message in err
+    assert "exercise.toml" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_student_cannot_bring_a_course(grade: Shell, tmp_path: Path) -> None:
+    """A folder named exercises inside a submission would be code that the judge runs."""
+    for folder in (tmp_path / "class/eve/exercises/ex1", tmp_path / "class/exercises/ex1"):
+        folder.mkdir(parents=True)
+        (folder / "exercise.toml").write_text("this would be refused")
+        (folder / "forward.py").write_text("raise SystemExit(7)")
+    (tmp_path / "class/eve/ex2_cross_entropy.py").write_text("")
+    for path in ("class/eve", "class", "class/eve/ex2_cross_entropy.py"):
+        assert grade(path, "--exercise", "ex2_cross_entropy")[0] == 1
+
+
+def test_audit_finds_the_course_sound(grade: Shell) -> None:
+    status, out, _ = grade("audit")
+    assert status == 0
+    assert "db1 vanishes" in out
+    assert "nothing flows into dlogits through logit_maxes" in out
+
+
+def test_every_command_has_help(grade: Shell) -> None:
+    for name, command in cli.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+    status, out, _ = grade("--help")
+    assert status == 0
+    assert "Exit status" in grade("submission", "--help")[1]
+    assert "audit" in out
+
+
+def test_the_schema_is_printed(grade: Shell) -> None:
+    status, out, _ = grade("schema")
+    assert status == 0
+    assert json.loads(out)["$schema"].endswith("2020-12/schema")
