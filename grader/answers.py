@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grader.scorecard import Fault, Outcome
@@ -34,18 +35,61 @@ class Other:
 
 
 @dataclass(frozen=True)
+class Several(Other):
+    """A list or tuple of values."""
+
+    items: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Numbers(Other):
+    """A list or tuple of plain numbers, or of tensors of one number each: (length,) of float64."""
+
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
 class Failed:
     """No answer: the stub raised, or its box ran out of time, ran out of memory or died.
 
-    ``fault`` is the student's exception where there is one; ``message`` says what happened otherwise.
+    ``fault`` is the student's exception where there is one; ``message`` says what happened otherwise;
+    ``step`` is how far a call that trains had come when it was last heard of.
     """
 
     outcome: Outcome
     message: str
     fault: Fault | None = None
+    step: int | None = None
 
 
 Answer = Returned | Described | Other | Failed
+
+
+@dataclass(frozen=True)
+class Called:
+    """What came of one call.
+
+    Args:
+        answer: what it returned.
+        after: the arguments that may be changed in place, as it left them.
+        taken: how many batches it took, None where there were none to take.
+    """
+
+    answer: Answer
+    after: Mapping[str, Answer] = field(default_factory=dict)
+    taken: int | None = None
+
+
+def item(answer: Answer, place: tuple[int, ...]) -> Answer | None:
+    """What stands at a place in what a function returned: (1, 0) is the first of the second; None if nothing."""
+    for position in place:
+        if isinstance(answer, Several) and position < len(answer.items):
+            answer = answer.items[position]
+        elif isinstance(answer, Numbers) and position < len(answer.tensor):
+            answer = Returned(answer.tensor[position])
+        else:
+            return None
+    return answer
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Exit status: 0 all graded and every point earned, 1 graded with points lost, 2 u
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,6 +171,27 @@ def audit(
     context.exit(0 if sound else GraderError.exit_status)
 
 
+@cli.command("doctor")
+def doctor() -> None:
+    """Try every isolation layer; say what each protects from, and how to get a missing one.
+
+    Exit status: 0 strict isolation can be had here, 3 it cannot.
+    """
+    from grader.box.opening import Isolated, opener, require
+    from grader.course import Course
+    from grader.doctor import examine
+
+    with opener(Course.shipped().hidden, Isolated.AUTO) as boxes:
+        for layer in examine(boxes):
+            found = click.style("in force", fg="green") if layer.reason is None else click.style("missing", fg="red")
+            click.echo(f"{layer.name:14} {found}  {layer.protects}")
+            if layer.reason is not None:
+                click.echo(f"{'':14} because {layer.reason}")
+                click.echo(f"{'':14} to get it: {layer.remedy}")
+        require(boxes)
+    click.echo("Strict isolation can be had here.")
+
+
 @cli.command("schema")
 def schema() -> None:
     """Print the scorecard's JSON Schema."""
@@ -196,6 +218,10 @@ def main(args: Sequence[str] | None = None) -> None:
         _fail("interrupted; the scorecards written so far are whole", INTERRUPTED)
     except BrokenPipeError:
         sys.exit(INTERRUPTED)
+    except Exception:
+        # Whatever else is raised is a bug of ours: said in full, and never mistaken for points lost.
+        traceback.print_exc()
+        _fail("the grader itself failed; nothing here is the submission's fault", GraderError.exit_status)
 
 
 def _fail(message: str, status: int) -> None:

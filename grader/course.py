@@ -108,7 +108,7 @@ class Course:
             spec.loader.exec_module(module)
         except Exception as error:
             raise CourseError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
-        return {ask: getattr(module, ask) for ask in exercise.asks if hasattr(module, ask)}
+        return {name: getattr(module, name) for name in exercise.stubs if hasattr(module, name)}
 
     @property
     def hidden(self) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -28,6 +28,63 @@ class CaseSettings:
     sizes: Mapping[str, float]
 
 
+LOSSES, PARAMETERS, DESCENT = "losses", "parameters", "descent"
+"""What a descent is graded by: the loss of each step, the parameters it ends with, and how far it came down."""
+
+DESCENT_ARGUMENTS = ("parameters", "batches", "learning_rates")
+"""What a function that descends is called with."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What a function that trains is given to do.
+
+    Args:
+        trains: the forward pass's inputs that are its parameters, in the order they are handed over.
+        batch: the forward pass's two other inputs: contexts, and the character that follows each.
+        steps: how many steps it makes.
+        held_out: how many windows no step has seen its result is judged on.
+        learning_rates: one for each equal part of the steps, so that a rate that is ignored shows.
+        start: the case whose parameters it starts from; its ``batch`` and ``block`` are those of each step.
+    """
+
+    trains: tuple[str, ...]
+    batch: tuple[str, str]
+    steps: int
+    held_out: int
+    learning_rates: tuple[float, ...]
+    start: CaseSettings
+
+    def rates(self, steps: int) -> list[float]:
+        """The learning rate of each of so many steps."""
+        return [self.learning_rates[step * len(self.learning_rates) // steps] for step in range(steps)]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function a student writes, and what is graded of it.
+
+    Args:
+        name: its name.
+        places: for each ask, where it stands in what the function returns: (1, 0) is the first of the second,
+            () all of it.
+        parameters: the only names it may ask for, or None for what :meth:`Exercise.may_ask` says of a stub.
+        returns: what it returns in words, such as ``(loss, [dC, dW1])``; None for a stub's one tensor.
+        descent: what it has to train, where it trains.
+    """
+
+    name: str
+    places: Mapping[str, tuple[int, ...]]
+    parameters: tuple[str, ...] | None = None
+    returns: str | None = None
+    descent: Descent | None = None
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What is graded of it."""
+        return tuple(self.places)
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One exercise of a course.
@@ -37,7 +94,8 @@ class Exercise:
         title: one line, for people.
         folder: where its settings, template and README are.
         forward: its forward pass, the specification.
-        asks: the gradients asked for, such as ``dprobs``, nearest the loss first.
+        asks: what is graded: gradients such as ``dprobs``, nearest the loss first, and what a descent comes to.
+        declared: functions that several asks belong to; every other ask has a stub of its own name.
         upstreams: the only gradients a stub may ask for, or None for all that lie nearer to the loss.
         signatures: parameters of a template's stub where those read off the forward pass do not suit.
         strict_shapes: whether a shape that differs by leading 1s is wrong.
@@ -54,6 +112,7 @@ class Exercise:
     folder: Path
     forward: Forward
     asks: tuple[str, ...]
+    declared: tuple[Function, ...]
     upstreams: tuple[str, ...] | None
     signatures: Mapping[str, tuple[str, ...]]
     strict_shapes: bool
@@ -81,6 +140,10 @@ class Exercise:
             folder=folder,
             forward=Forward.load(home / "forward.py"),
             asks=tuple(settings["asks"]),
+            declared=tuple(
+                _function(name, about, settings["asks"])
+                for name, about in settings.get("functions", {}).items()
+            ),
             upstreams=tuple(settings["upstreams"]) if "upstreams" in settings else None,
             signatures={name: tuple(names) for name, names in settings.get("signatures", {}).items()},
             strict_shapes=settings.get("strict_shapes", False),
@@ -98,12 +161,39 @@ class Exercise:
     def _known(self) -> Mapping[str, frozenset[str]]:
         return {ask: frozenset(self._nearer(ask)) for ask in self.asks}
 
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions a student writes, in the order of what is graded of them."""
+        owners = {ask: function for function in self.declared for ask in function.asks}
+        each = [owners.get(ask) or Function(ask, {ask: ()}) for ask in self.asks]
+        return tuple({function.name: function for function in each}.values())
+
+    @cached_property
+    def stubs(self) -> tuple[str, ...]:
+        """The names of the functions a student writes."""
+        return tuple(function.name for function in self.functions)
+
+    def function_of(self, ask: str) -> Function:
+        """The function an ask belongs to."""
+        return next(function for function in self.functions if ask in function.places)
+
+    def function(self, name: str) -> Function:
+        """The function of that name."""
+        return next(function for function in self.functions if function.name == name)
+
+    @cached_property
+    def gradients(self) -> tuple[str, ...]:
+        """The asks that are gradients."""
+        return tuple(ask for function in self.functions if function.descent is None for ask in function.asks)
+
     def known(self, ask: str) -> frozenset[str]:
         """The tensors whose gradients the stub ``ask`` may ask for."""
         return self._known[ask]
 
     def _nearer(self, ask: str) -> Iterator[str]:
         yield LOSS
+        if self.function_of(ask).parameters is not None:
+            return
         if self.upstreams is not None:
             yield from map(tensor_of, self.upstreams)
         else:
@@ -111,11 +201,16 @@ class Exercise:
             yield from self.forward.descendants(tensor_of(ask))
 
     def through(self, ask: str) -> tuple[Step, ...]:
-        """The forward lines the gradient ``ask`` goes back through, top to bottom."""
+        """The forward lines the gradient ``ask`` goes back through, top to bottom; none for what is no gradient."""
+        if ask not in self.gradients:
+            return ()
         return self.forward.frontier(tensor_of(ask), self.known(ask))
 
     def signature(self, ask: str) -> tuple[str, ...]:
-        """The parameters a template's stub starts with: the values on its lines, and their gradients."""
+        """The parameters a template's function starts with: the values on its lines, and their gradients."""
+        declared = self.function(ask).parameters
+        if declared is not None:
+            return declared
         if ask in self.signatures:
             return self.signatures[ask]
         lines = self.through(ask)
@@ -125,27 +220,94 @@ class Exercise:
         upstreams = [f"d{line.name}" for line in lines if line.name in self.known(ask) and line.name != LOSS]
         return tuple(dict.fromkeys(uses + results + upstreams))
 
-    def may_ask(self, ask: str) -> tuple[str, ...]:
-        """Every parameter name the stub ``ask`` may have."""
-        return self.forward.names + tuple(f"d{name}" for name in self.known(ask))
+    def may_ask(self, name: str) -> tuple[str, ...]:
+        """Every parameter name the function of that name may have."""
+        declared = self.function(name).parameters
+        if declared is not None:
+            return declared
+        return self.forward.names + tuple(f"d{tensor}" for tensor in self.known(name))
 
     def _check(self, path: Path) -> None:
+        for function in self.declared:
+            _check_function(path, function, self)
         tensors = self.forward.names
-        named = {"asks": self.asks, "upstreams": self.upstreams or (), "signatures": tuple(self.signatures)}
+        named = {
+            "asks": self.gradients,
+            "upstreams": self.upstreams or (),
+            "signatures": tuple(self.signatures),
+        }
         for key, asks in named.items():
             for ask in asks:
                 if tensor_of(ask) not in tensors:
                     near = did_you_mean(ask, [f"d{name}" for name in tensors])
-                    raise CourseError(f"{path}: {key}: expected the gradient of a forward value, found {ask!r}{near}")
-        for position, ask in enumerate(self.asks):
-            for later in self.asks[position + 1 :]:
+                    raise CourseError(
+                        f"{path}: {key}: expected the gradient of a forward value, found {ask!r}{near}"
+                    )
+        for position, ask in enumerate(self.gradients):
+            for later in self.gradients[position + 1 :]:
                 if tensor_of(later) in self.forward.descendants(tensor_of(ask)):
-                    raise CourseError(f"{path}: asks: expected {later!r} before {ask!r}: it lies nearer to the loss")
+                    raise CourseError(
+                        f"{path}: asks: expected {later!r} before {ask!r}: it lies nearer to the loss"
+                    )
 
 
 def tensor_of(gradient: str) -> str:
     """The tensor a gradient belongs to: ``dprobs`` is that of ``probs``."""
     return gradient.removeprefix("d")
+
+
+def _function(name: str, about: Mapping[str, Any], asks: Sequence[str]) -> Function:
+    """A declared function, from its settings."""
+    if about["kind"] == DESCENT:
+        start = CaseSettings(name, about.get("seed"), about["sizes"])
+        trains, batch, rates = (tuple(about[key]) for key in ("trains", "batch", "learning_rates"))
+        descent = Descent(trains, batch, about["steps"], about["held_out"], rates, start)
+        places: dict[str, tuple[int, ...]] = {ask: () for ask in asks if ask in (LOSSES, PARAMETERS, DESCENT)}
+        return Function(name, places, DESCENT_ARGUMENTS, "the loss of each step", descent)
+    places = {ask: place for ask, place in _places(about["returns"]) if ask in asks}
+    return Function(
+        name,
+        dict(sorted(places.items(), key=lambda item: asks.index(item[0]))),
+        tuple(about["parameters"]),
+        _in_words(about["returns"], "()"),
+    )
+
+
+def _places(returns: Sequence[Any], above: tuple[int, ...] = ()) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Each name in a tree of names, and where it stands."""
+    for position, item in enumerate(returns):
+        place = (*above, position)
+        if isinstance(item, str):
+            yield item, place
+        else:
+            yield from _places(item, place)
+
+
+def _in_words(returns: Sequence[Any], brackets: str = "[]") -> str:
+    """A tree of names as Python writes it: a tuple of names and lists."""
+    items = (item if isinstance(item, str) else _in_words(item) for item in returns)
+    return f"{brackets[0]}{', '.join(items)}{brackets[1]}"
+
+
+def _check_function(path: Path, function: Function, exercise: Exercise) -> None:
+    """Hold a declared function to its exercise.
+
+    Raises:
+        CourseError: nothing is graded of it, it asks for what there is not, or it trains without words to train on.
+    """
+    key = f"{path}: functions.{function.name}"
+    if not function.asks:
+        raise CourseError(f"{key}: expected some of what it returns among the asks, found none")
+    inputs, descent = exercise.forward.inputs, function.descent
+    if descent is None:
+        for name in function.parameters or ():
+            if name not in exercise.forward.names:
+                near = did_you_mean(name, exercise.forward.names)
+                raise CourseError(f"{key}.parameters: expected forward values, found {name!r}{near}")
+    elif sorted(descent.trains + descent.batch) != sorted(inputs):
+        raise CourseError(f"{key}: expected trains and batch to be the inputs {', '.join(inputs)}")
+    elif exercise.words is None:
+        raise CourseError(f"{key}: expected words in [data] to train on, found none")
 
 
 def _case(name: str, settings: Mapping[str, Any]) -> CaseSettings:
@@ -189,4 +351,6 @@ def _validator() -> Any:
     # Imported here because it is slow to load and many commands need no course.
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(files("grader").joinpath("exercise.schema.json").read_text("utf-8")))
+    return Draft202012Validator(
+        json.loads(files("grader").joinpath("exercise.schema.json").read_text("utf-8"))
+    )

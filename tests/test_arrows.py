@@ -7,7 +7,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "grader"
 
-STUDENT_SIDE = {"grader.box.frames", "grader.box.payload", "grader.box.layers"}
+STUDENT_SIDE = {
+    "grader.box.batches",
+    "grader.box.frames",
+    "grader.box.layers",
+    "grader.box.payload",
+    "grader.box.reports",
+    "grader.box.trees",
+}
 
 ALLOWED = {
     "grader.errors": set(),

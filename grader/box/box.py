@@ -20,7 +20,8 @@ comes back only the bytes of tensors can earn a point; the rest is words for the
 the random number of its request, so that a frame written ahead of time answers nothing.
 
 In which order. ``load`` (source → which stubs there are, what each asks for), then one ``call`` per stub with
-all its cases. The judge sets a deadline for each.
+all its cases. The judge sets a deadline for each. Before its reply to a call that trains, a box may send
+``progress`` frames, which are words for people, too; the judge may send ``stop``, which ends the batches early.
 
 Who kills whom. The judge kills a box through its pidfd, from outside, when a deadline passes or the protocol
 is broken, and always when it is done; the zygote reaps it and reports how it died. A box killed in one stub
@@ -39,13 +40,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
-from grader.answers import Answer, Described, Failed, Other, Parameter, Returned, Stub
+from grader.answers import (
+    Answer,
+    Called,
+    Described,
+    Failed,
+    Numbers,
+    Other,
+    Parameter,
+    Returned,
+    Several,
+    Stub,
+)
 from grader.box import frames
 from grader.box.frames import Frame, Late, WireError
 from grader.errors import IsolationError
@@ -83,16 +95,33 @@ class Source:
 
 
 Arguments = Mapping[str, Any]
-"""What a stub is called with in one case: tensors and plain numbers by parameter name."""
+"""What a function is called with in one case, by parameter name: tensors, numbers, lists of them, batches."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back from one stub: an answer per case (fewer after an exception), and what it printed."""
+    """What came back from one function: one answer per case (fewer after an exception), and what it printed."""
 
-    answers: tuple[Answer, ...]
+    called: tuple[Called, ...]
     output: str | None
     seconds: float
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What was returned, case by case."""
+        return tuple(called.answer for called in self.called)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a call that trains has come, and what the arguments that are watched held then."""
+
+    step: int
+    after: Mapping[str, Answer]
+
+
+Watch = Callable[[Progress], bool]
+"""Is told of progress, and says whether to go on."""
 
 
 class Process(Protocol):
@@ -128,9 +157,9 @@ class Opener(Protocol):
 class BoxDied(Exception):
     """A box gave no proper reply; carries what that means for the stub that was asked."""
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, outcome: Outcome, message: str, step: int | None = None) -> None:
         super().__init__(message)
-        self.failed = Failed(outcome, message)
+        self.failed = Failed(outcome, message, step=step)
 
 
 class Box:
@@ -150,7 +179,9 @@ class Box:
         """End the process, whatever it is doing."""
         self._process.kill()
 
-    def load(self, source: Source, asks: Sequence[str]) -> tuple[Mapping[str, Stub], Failed | None, str | None]:
+    def load(
+        self, source: Source, asks: Sequence[str]
+    ) -> tuple[Mapping[str, Stub], Failed | None, str | None]:
         """Run a submission's file.
 
         Args:
@@ -176,48 +207,84 @@ class Box:
             raise self._broken() from error
         return {stub.name: stub for stub in stubs if stub.name in asks}, None, output
 
-    def call(self, function: str, cases: Sequence[Arguments]) -> Reply:
-        """Call one stub on all its cases.
+    def call(
+        self,
+        function: str,
+        cases: Sequence[Arguments],
+        *,
+        after: Sequence[str] = (),
+        watch: Watch | None = None,
+    ) -> Reply:
+        """Call one function on all its cases.
+
+        Args:
+            function: its name.
+            cases: what it is called with in each.
+            after: the arguments that are looked at again when it has returned, for it may change them in place.
+            watch: is told how far a call that trains has come, several times a second.
 
         Raises:
-            BoxDied: the stub ended its process, did not come to an end, or broke the protocol.
+            BoxDied: the function ended its process, did not come to an end, or broke the protocol.
         """
-        from grader.box import payload
+        from grader.box import payload, trees
 
         tensors: dict[str, Tensor] = {}
-        described = []
-        for number, arguments in enumerate(cases):
-            numbers = {name: value for name, value in arguments.items() if isinstance(value, (int, float))}
-            keys = {name: f"{number}.{name}" for name in arguments if name not in numbers}
-            tensors |= {key: arguments[name] for name, key in keys.items()}
-            described.append({"tensors": keys, "numbers": numbers})
-        request = Frame({"do": "call", "function": function, "cases": described}, payload.pack(tensors))
+        described = [
+            {name: trees.pack(value, f"{number}.{name}", tensors) for name, value in arguments.items()}
+            for number, arguments in enumerate(cases)
+        ]
+        head = {"do": "call", "function": function, "cases": described}
+        request = Frame({**head, "after": list(after), "watch": watch is not None}, payload.pack(tensors))
         started = time.perf_counter()
-        reply = self._ask(request)
+        reply = self._ask(request, watch)
         seconds = time.perf_counter() - started
         try:
             returned = payload.unpack(reply.body)
-            answers = [_answer(about, returned.get(str(i))) for i, about in enumerate(reply.head["answers"])]
-            if not 0 < len(answers) <= len(cases):
+            told = [reply.head[key] for key in ("answers", "after", "taken")]
+            called = [_called(about, returned) for about in zip(*told, strict=True)]
+            if not 0 < len(called) <= len(cases):
                 raise ValueError("expected an answer per case")
-            return Reply(tuple(answers), _text(reply.head["output"]) or None, seconds)
-        except (KeyError, TypeError, ValueError, WireError) as error:
+            return Reply(tuple(called), _text(reply.head["output"]) or None, seconds)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError, WireError) as error:
             raise self._broken() from error
 
-    def _ask(self, request: Frame) -> Frame:
-        """Send a request and wait for the reply that carries its number."""
+    def _ask(self, request: Frame, watch: Watch | None = None) -> Frame:
+        """Send a request and wait for the reply that carries its number; what comes before it is progress."""
         number = secrets.token_hex(8)
         deadline = time.monotonic() + self._limits.time_limit_s
+        step = None
         try:
-            frames.send(self._process.connection, Frame({**request.head, "id": number}, request.body), deadline)
-            reply = frames.receive(self._process.connection, deadline)
+            frames.send(
+                self._process.connection, Frame({**request.head, "id": number}, request.body), deadline
+            )
+            while True:
+                reply = frames.receive(self._process.connection, deadline)
+                if reply.head.get("id") != number:
+                    raise self._broken()
+                if "progress" not in reply.head:
+                    return reply
+                progress = self._progress(reply)
+                step = progress.step
+                if watch is not None and not watch(progress):
+                    frames.send(self._process.connection, Frame({"do": "stop"}), deadline)
+                    watch = None
         except Late as error:
-            raise BoxDied(Outcome.TIMED_OUT, f"no answer within {self._limits.time_limit_s:g} s") from error
+            message = f"no answer within {self._limits.time_limit_s:g} s"
+            raise BoxDied(Outcome.TIMED_OUT, message, step) from error
         except WireError as error:
-            raise BoxDied(*how_it_died(self._process.death())) from error
-        if reply.head.get("id") != number:
-            raise self._broken()
-        return reply
+            raise BoxDied(*how_it_died(self._process.death()), step) from error
+
+    def _progress(self, told: Frame) -> Progress:
+        from grader.box import payload
+
+        try:
+            tensors = payload.unpack(told.body)
+            after = {
+                _text(name): read_answer(about, tensors) for name, about in told.head.get("after", {}).items()
+            }
+            return Progress(int(told.head["progress"]), after)
+        except (AttributeError, TypeError, ValueError, KeyError, RecursionError, WireError) as error:
+            raise self._broken() from error
 
     def _broken(self) -> BoxDied:
         return BoxDied(Outcome.CRASHED, "your code wrote to the grader's own connection")
@@ -230,8 +297,14 @@ def how_it_died(status: str) -> tuple[Outcome, str]:
         status: a signal's name such as ``SIGILL``, ``exit N``, or ``killed`` by the judge.
     """
     return {
-        "SIGILL": (Outcome.FORBIDDEN, "your code ran into torch's autograd, which is closed: derive it by hand"),
-        "SIGTRAP": (Outcome.FORBIDDEN, "your code ran into torch's autograd, which is closed: derive it by hand"),
+        "SIGILL": (
+            Outcome.FORBIDDEN,
+            "your code ran into torch's autograd, which is closed: derive it by hand",
+        ),
+        "SIGTRAP": (
+            Outcome.FORBIDDEN,
+            "your code ran into torch's autograd, which is closed: derive it by hand",
+        ),
         "SIGXCPU": (Outcome.TIMED_OUT, "your code used up its processor time"),
         "SIGKILL": (Outcome.OUT_OF_MEMORY, "the system killed your code, most likely for want of memory"),
         "killed": (Outcome.CRASHED, "your code closed the grader's connection"),
@@ -403,7 +476,9 @@ class Zygote:
         except WireError as error:
             self._errors.seek(0)
             said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise IsolationError(f"the box's parent process is gone: {said[-1] if said else error}") from error
+            raise IsolationError(
+                f"the box's parent process is gone: {said[-1] if said else error}"
+            ) from error
 
 
 def clean_environment() -> dict[str, str]:
@@ -412,16 +487,42 @@ def clean_environment() -> dict[str, str]:
     return kept | dict.fromkeys(THREADS, "1")
 
 
-def _answer(about: Mapping[str, Any], tensor: Tensor | None) -> Answer:
-    """One answer as the box described it; what it says is checked for form, not believed."""
+def _called(told: tuple[Any, Any, Any], returned: Mapping[str, Tensor]) -> Called:
+    """One call as the box described it: what came back, the arguments afterwards, and the batches taken."""
+    answer, after, taken = told
+    arguments = {_text(name): read_answer(about, returned) for name, about in after.items()}
+    return Called(read_answer(answer, returned), arguments, taken if isinstance(taken, int) else None)
+
+
+def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor]) -> Answer:
+    """One value as the box described it; what it says is checked for form, not believed.
+
+    Args:
+        about: its description, see :class:`grader.box.trees.Describer`.
+        returned: the tensors that came with it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no such description.
+    """
     if "raised" in about:
         return _failed(about["raised"])
+    if "numbers" in about:
+        return Numbers(_text(about["other"]), _floats(returned[about["numbers"]]))
+    if "items" in about:
+        items = tuple(read_answer(item, returned) for item in about["items"])
+        return Several(_text(about["other"]), items)
     if "other" in about:
         return Other(_text(about["other"]))
-    if tensor is not None and tensor.dtype.is_floating_point:
-        return Returned(tensor)
+    if "tensor" in about:
+        return Returned(_floats(returned[about["tensor"]]))
     shape = tuple(int(size) for size in about["shape"][:16])
     return Described(_text(about["dtype"]), shape)
+
+
+def _floats(tensor: Tensor) -> Tensor:
+    if not tensor.dtype.is_floating_point:
+        raise TypeError("expected floating-point numbers")
+    return tensor
 
 
 def _failed(raised: Mapping[str, Any]) -> Failed:
@@ -446,5 +547,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a string")
     return value[:4000].encode("utf-8", "replace").decode("utf-8")
-
-

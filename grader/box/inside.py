@@ -20,16 +20,15 @@ from typing import Any
 
 import torch
 
-from grader.box import frames, payload
+from grader.box import frames, payload, trees
 from grader.box.frames import Frame
+from grader.box.reports import Reports
 
 OUTPUT_LIMIT = 2000
 """Characters of what a stub prints that are kept."""
 
 MESSAGE_LIMIT = 500
 FRAMES_LIMIT = 8
-NUMBERS_LIMIT = 1 << 20
-"""Entries of one answer that are sent; the largest gradient of a course is far smaller."""
 
 
 class Output(io.TextIOBase):
@@ -98,6 +97,8 @@ class Inside:
                 request = frames.receive(self._connection)
             except frames.WireError:
                 return
+            if request.head["do"] == "stop":
+                continue  # it came when there was nothing left to stop
             reply = actions[request.head["do"]](request)
             head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
             frames.send(self._connection, Frame(head, reply.body))
@@ -135,31 +136,32 @@ class Inside:
 
     def _call(self, request: Frame) -> Frame:
         tensors = payload.unpack(request.body)
-        answers, returned = [], {}
+        returned: dict[str, torch.Tensor] = {}
+        answers, after, taken = [], [], []
         for number, case in enumerate(request.head["cases"]):
-            arguments = {name: tensors[key] for name, key in case["tensors"].items()} | case["numbers"]
-            answer, tensor = self._answer(request.head["function"], arguments)
-            answers.append(answer)
-            if tensor is not None:
-                returned[str(number)] = tensor
-            if "raised" in answer:
+            arguments = {name: trees.build(described, tensors) for name, described in case.items()}
+            # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
+            kept = {name: _contents(arguments[name]) for name in request.head["after"] if name in arguments}
+            with Reports(self._connection, request.head, arguments, kept) as reports:
+                answers.append(self._answer(request.head["function"], arguments, str(number), returned))
+            describer = trees.Describer(returned)
+            after.append(
+                {name: describer.describe(value, f"{number}.{name}") for name, value in kept.items()}
+            )
+            taken.append(reports.taken)
+            if "raised" in answers[-1]:
                 break
-        return Frame({"answers": answers}, payload.pack(returned) if returned else b"")
+        head = {"answers": answers, "after": after, "taken": taken}
+        return Frame(head, payload.pack(returned) if returned else b"")
 
-    def _answer(self, name: str, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], torch.Tensor | None]:
-        """Call one stub on one case; describe what came back and, if it is a tensor of numbers, give it."""
+    def _answer(
+        self, name: str, arguments: Mapping[str, Any], key: str, returned: dict[str, torch.Tensor]
+    ) -> Mapping[str, Any]:
+        """Call one function on one case and describe what came back; its numbers go among the returned."""
         try:
-            answer = _apply(self._module[name], arguments)
+            return trees.Describer(returned).describe(_apply(self._module[name], arguments), key)
         except BaseException as error:
-            return {"raised": self._raised(error)}, None
-        if not isinstance(answer, torch.Tensor):
-            return {"other": _kind(answer)}, None
-        if answer.layout is not torch.strided or answer.device.type != "cpu" or answer.is_quantized:
-            return {"other": f"a tensor of layout {answer.layout} on {answer.device}"}, None
-        about = {"dtype": str(answer.dtype).removeprefix("torch."), "shape": list(answer.shape)}
-        if not answer.dtype.is_floating_point or answer.numel() > NUMBERS_LIMIT:
-            return about, None
-        return about, answer.detach().resolve_neg().to(_sendable(answer.dtype)).contiguous()
+            return {"raised": self._raised(error)}
 
     def _raised(self, error: BaseException) -> Mapping[str, Any]:
         """An exception as data: its kind, type, message, and the student's own lines of its traceback."""
@@ -180,7 +182,10 @@ class Inside:
             if frame.filename in self._sources and frame.lineno is not None:
                 source = self._sources[frame.filename].splitlines()[frame.lineno - 1 : frame.lineno]
                 quoted = source[0].decode("utf-8", "replace").strip() if source else ""
-                yield frame.lineno, f"{frame.filename}:{frame.lineno} in {frame.name}: {quoted}"[:MESSAGE_LIMIT]
+                yield (
+                    frame.lineno,
+                    f"{frame.filename}:{frame.lineno} in {frame.name}: {quoted}"[:MESSAGE_LIMIT],
+                )
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
@@ -192,22 +197,16 @@ def _parameters(function: Any) -> list[inspect.Parameter]:
     return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
+def _contents(value: Any) -> Any:
+    """An argument as it is, a list by what it holds now."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _apply(function: Any, arguments: Mapping[str, Any]) -> Any:
     """Call a stub with its arguments by name, or by place where it takes them no other way."""
     placed = [p.name for p in _parameters(function) if p.kind is p.POSITIONAL_ONLY and p.name in arguments]
     named = {name: value for name, value in arguments.items() if name not in placed}
     return function(*(arguments[name] for name in placed), **named)
-
-
-def _sendable(dtype: torch.dtype) -> torch.dtype:
-    """The dtype an answer is sent in: float64 stays, everything shorter is exact in float32."""
-    return torch.float64 if dtype is torch.float64 else torch.float32
-
-
-def _kind(answer: Any) -> str:
-    kind = type(answer)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return "None" if answer is None else f"{module}{kind.__qualname__}"[:MESSAGE_LIMIT]
 
 
 def _text(error: BaseException) -> str:
@@ -221,6 +220,8 @@ def _fault_kind(error: BaseException) -> str:
     """What an exception amounts to: unfilled, forbidden, out of memory, or a plain error."""
     if isinstance(error, NotImplementedError):
         return "missing"
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in _text(error)):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in _text(error)
+    ):
         return "out_of_memory"
     return "forbidden" if type(error).__name__ == "AutogradForbidden" else "error"

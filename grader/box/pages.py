@@ -1,4 +1,4 @@
-"""Huge pages for the zygote's memory, so that a fork copies a few page tables instead of thousands of entries."""
+"""Huge pages for the zygote: a fork then copies a few page tables instead of thousands of entries."""
 
 from __future__ import annotations
 

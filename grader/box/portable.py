@@ -7,16 +7,20 @@ the network as its owner can.
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from grader.box.box import START_LIMIT_S, Limits, clean_environment
-from grader.box.layers import Confinement, Layer, Unavailable, layers
+from grader.box import frames
+from grader.box.box import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
+from grader.box.frames import Frame, WireError
+from grader.box.layers import Confinement, Unavailable, layers
 from grader.errors import IsolationError
 from grader.scorecard import Isolation, MissingLayer
 
@@ -31,22 +35,20 @@ UNGUARDED = {
 
 @dataclass
 class Fresh:
-    """A box in a subprocess of its own."""
+    """A box in a subprocess of its own; ``layers`` is what it says is in force, by name, and what is not, why."""
 
     connection: socket.socket
-    limits: Limits
     child: subprocess.Popen[bytes]
+    layers: Mapping[str, str | None]
 
     def death(self) -> str:
         """Kill the process if it has not ended, and say how it ended."""
-        from grader.box.box import ENDING_S, status_name
-
         try:
-            status = self.child.wait(ENDING_S)
+            return status_name(self.child.wait(ENDING_S))
         except subprocess.TimeoutExpired:
-            self.kill()
             return "killed"
-        return status_name(status)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """End the process, now."""
@@ -55,18 +57,77 @@ class Fresh:
         self.connection.close()
 
 
+@dataclass(frozen=True)
+class Starting:
+    """A subprocess on its way: it will connect to a listener, show its token and say what is in force."""
+
+    limits: Limits
+    child: subprocess.Popen[bytes]
+    listener: socket.socket
+    token: bytes
+
+    @classmethod
+    def start(cls, limits: Limits) -> Starting:
+        """Start a subprocess; do not wait for it."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        token = secrets.token_hex(16).encode()
+        command = [sys.executable, "-I", "-B", "-m", __name__, str(listener.getsockname()[1])]
+        command += [str(limits.memory_limit_mb), str(int(limits.time_limit_s * 60) + 1)]
+        child = subprocess.Popen(
+            command,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Not where the grader was started: what a submission writes by a relative path should do no harm.
+            cwd=tempfile.gettempdir(),
+        )
+        assert child.stdin is not None
+        child.stdin.write(token + b"\n")
+        child.stdin.close()
+        return cls(limits, child, listener, token)
+
+    def box(self) -> Fresh:
+        """The box, once it has connected.
+
+        Raises:
+            IsolationError: it did not come up.
+        """
+        try:
+            self.listener.settimeout(START_LIMIT_S)
+            connection, _ = self.listener.accept()
+            first = frames.receive(connection, time.monotonic() + START_LIMIT_S).head
+            if not secrets.compare_digest(str(first.get("token")).encode(), self.token):
+                raise WireError("somebody else connected in the place of a box")
+        except (OSError, WireError) as error:
+            self.end()
+            raise IsolationError(f"a box's subprocess did not come up: {error}") from error
+        self.listener.close()
+        return Fresh(connection, self.child, first["layers"])
+
+    def end(self) -> None:
+        """Give it up."""
+        self.child.kill()
+        self.child.wait()
+        self.listener.close()
+
+
 class Subprocesses:
     """Opens boxes as fresh subprocesses; one is always being started ahead."""
 
     def __init__(self) -> None:
-        self._ahead: tuple[Limits, _Started] | None = None
+        self._ahead: Starting | None = None
+        self._layers: Mapping[str, str | None] | None = None
 
     @property
     def isolation(self) -> Isolation:
-        """The layers in force and missing."""
-        portable = [layer.name for layer in layers() if layer.portable and _works(layer)]
-        missing = [MissingLayer(layer.name, ELSEWHERE) for layer in layers() if layer.name not in portable]
-        return Isolation((NAME, *portable), tuple(missing))
+        """The layers in force and missing, as a box found them."""
+        if self._layers is None:
+            self.open(Limits(1.0, 1024)).kill()
+        assert self._layers is not None
+        in_force = [name for name, reason in self._layers.items() if reason is None]
+        missing = [MissingLayer(name, reason) for name, reason in self._layers.items() if reason is not None]
+        return Isolation((NAME, *in_force), tuple(missing))
 
     @property
     def unguarded(self) -> Mapping[str, str]:
@@ -79,83 +140,45 @@ class Subprocesses:
         Raises:
             IsolationError: the subprocess did not come up.
         """
-        if self._ahead is not None and self._ahead[0] != limits:
-            self._ahead[1].child.kill()
+        if self._ahead is not None and self._ahead.limits != limits:
+            self._ahead.end()
             self._ahead = None
-        started = self._ahead[1] if self._ahead is not None else _Started.start(limits)
-        self._ahead = (limits, _Started.start(limits))
-        return started.connected(limits)
+        box = (self._ahead or Starting.start(limits)).box()
+        self._ahead = Starting.start(limits)
+        self._layers = box.layers
+        return box
 
     def close(self) -> None:
         """End the process started ahead."""
         if self._ahead is not None:
-            self._ahead[1].child.kill()
-            self._ahead[1].child.wait()
-            self._ahead[1].listener.close()
+            self._ahead.end()
 
 
-@dataclass(frozen=True)
-class _Started:
-    """A subprocess that will connect to a listener and show its token."""
-
-    child: subprocess.Popen[bytes]
-    listener: socket.socket
-    token: bytes
-
-    @classmethod
-    def start(cls, limits: Limits) -> _Started:
-        listener = socket.create_server(("127.0.0.1", 0))
-        token = secrets.token_hex(16).encode()
-        command = [sys.executable, "-I", "-B", "-m", __name__, str(listener.getsockname()[1])]
-        command += [str(limits.memory_limit_mb), str(int(limits.time_limit_s * 60) + 1)]
-        child = subprocess.Popen(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        assert child.stdin is not None
-        child.stdin.write(token + b"\n")
-        child.stdin.close()
-        return cls(child, listener, token)
-
-    def connected(self, limits: Limits) -> Fresh:
-        self.listener.settimeout(START_LIMIT_S)
-        try:
-            connection, _ = self.listener.accept()
-            if connection.recv(len(self.token), socket.MSG_WAITALL) != self.token:
-                raise IsolationError("somebody else connected in the place of a box")
-        except OSError as error:
-            self.child.kill()
-            raise IsolationError(f"a box's subprocess did not come up: {error}") from error
-        finally:
-            self.listener.close()
-        return Fresh(connection, limits, self.child)
-
-
-def _works(layer: Layer) -> bool:
-    """Whether a portable layer can be had here; each of them needs POSIX's resource limits or nothing."""
-    return layer.name != "rlimits" or importlib.util.find_spec("resource") is not None
-
-
-def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
-    """Be a box in a subprocess: connect to the judge, put up what layers there are, and serve."""
-    from grader.box.inside import Inside
-    from grader.box.zygote import warm_up
-
-    token = sys.stdin.readline().strip().encode()
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(token)
-    warm_up()
-    confinement = Confinement(memory_limit_mb, cpu_limit_s, keep_fds=(connection.fileno(),))
+def put_up(confinement: Confinement) -> dict[str, str | None]:
+    """Put up the layers that a plain subprocess can have: None for each in force, else why it is not."""
+    found: dict[str, str | None] = {}
     for layer in layers():
+        found[layer.name] = None if layer.portable else ELSEWHERE
         if layer.portable:
             try:
                 layer.warm(confinement)
                 layer.inside(confinement)
-            except Unavailable:
-                continue  # the judge reports what is in force from its own knowledge of the platform
+            except Unavailable as reason:
+                found[layer.name] = str(reason)
+    return found
+
+
+def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
+    """Be a box in a subprocess: put up what layers there are, connect to the judge, and serve."""
+    from grader.box.inside import Inside
+    from grader.box.zygote import warm_up
+
+    token = sys.stdin.readline().strip()
+    warm_up()
+    connection = socket.create_connection(("127.0.0.1", port))
+    about: dict[str, Any] = {"token": token}
+    about["layers"] = put_up(Confinement(memory_limit_mb, cpu_limit_s, keep_fds=(connection.fileno(),)))
+    frames.send(connection, Frame(about))
     Inside(connection).serve()
 
 

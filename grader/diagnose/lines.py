@@ -51,9 +51,13 @@ class Line:
 
     def _places(self, tensor: str) -> list[ast.Name]:
         asked = {
-            id(node.value) for node in ast.walk(self.expression) if isinstance(node, ast.Attribute) and node.attr == "shape"
+            id(node.value)
+            for node in ast.walk(self.expression)
+            if isinstance(node, ast.Attribute) and node.attr == "shape"
         }
-        names = (node for node in ast.walk(self.expression) if isinstance(node, ast.Name) and node.id == tensor)
+        names = (
+            node for node in ast.walk(self.expression) if isinstance(node, ast.Name) and node.id == tensor
+        )
         return sorted((n for n in names if id(n) not in asked), key=lambda n: (n.lineno, n.col_offset))
 
     def use(self, tensor: str, index: int) -> CodeType:
@@ -71,7 +75,11 @@ class Line:
     def readings(self, tensor: str) -> Iterator[tuple[CodeType, CodeType]]:
         """Each ``tensor[...]`` in the line: the code of that part, and of the line with :data:`PART` for it."""
         for node in ast.walk(self.expression):
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == tensor:
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == tensor
+            ):
                 at = (node.lineno, node.col_offset)
                 rest = self._rewritten(
                     lambda other, at=at: (  # type: ignore[misc]
@@ -94,14 +102,22 @@ class Line:
         for node in ast.walk(self.expression):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
                 for guard, rest in ((node.right, node.left), (node.left, node.right)):
-                    if isinstance(guard, ast.Constant) and isinstance(guard.value, float) and 0 < guard.value <= SMALL:
+                    if (
+                        isinstance(guard, ast.Constant)
+                        and isinstance(guard.value, float)
+                        and 0 < guard.value <= SMALL
+                    ):
                         found.append((guard.value, self._without(node, rest)))
         return tuple(found)
 
     def _without(self, node: ast.BinOp, rest: ast.expr) -> CodeType:
         text = ast.dump(node, include_attributes=True)
         return self._rewritten(
-            lambda other: rest if isinstance(other, ast.BinOp) and ast.dump(other, include_attributes=True) == text else None
+            lambda other: (
+                rest
+                if isinstance(other, ast.BinOp) and ast.dump(other, include_attributes=True) == text
+                else None
+            )
         )
 
     @cached_property
@@ -190,11 +206,19 @@ def _compiled(expression: ast.AST) -> CodeType:
 
 
 def _constants(node: ast.AST) -> Iterator[float]:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+    ):
         if isinstance(node.operand.value, (int, float)):
             yield -float(node.operand.value)
         return
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, (int, float))
+        and not isinstance(node.value, bool)
+    ):
         yield float(node.value)
     for child in ast.iter_child_nodes(node):
         yield from _constants(child)

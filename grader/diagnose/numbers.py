@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,8 @@ NEAR = 2e-4
 
 LARGEST = 12
 """Constants are told as whole numbers up to this, or as one over them."""
+
+_Relation = Callable[[float], float]
 
 Sizes = Mapping[str, float]
 """Sizes by the words a student would write, such as ``n`` or ``counts.shape[1]``."""
@@ -109,7 +111,14 @@ def _relations(sizes: Sequence[Sizes]) -> Iterator[tuple[str, list[float]]]:
             (f"{two} / {one}", [s[two] / s[one] for s in sizes]),
         )
     ]
-    for times, before in ((1.0, ""), (-1.0, "-"), (2.0, "2 * "), (0.5, "1/2 * "), (-2.0, "-2 * "), (-0.5, "-1/2 * ")):
+    for times, before in (
+        (1.0, ""),
+        (-1.0, "-"),
+        (2.0, "2 * "),
+        (0.5, "1/2 * "),
+        (-2.0, "-2 * "),
+        (-0.5, "-1/2 * "),
+    ):
         for words, values in first + second:
             text = f"{before}({words})" if before and " " in words else f"{before}{words}"
             yield text, [times * value for value in values]
@@ -126,11 +135,6 @@ def _of_one(name: str) -> Iterator[tuple[str, _Relation]]:
     yield f"1 / {name}**0.5", lambda a: a**-0.5
     yield f"{name}**2", lambda a: a**2
     yield f"1 / {name}**2", lambda a: a**-2
-
-
-from collections.abc import Callable  # noqa: E402
-
-_Relation = Callable[[float], float]
 
 
 def written_out(

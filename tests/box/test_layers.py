@@ -95,8 +95,9 @@ said = h.sum().item(), str(h), random.random(), time.perf_counter()
 torch.einsum("ij,kj->ik", h, h); F.conv2d(torch.randn(1, 1, 8, 8), torch.randn(1, 1, 3, 3)); h.sort(0)
 torch.linalg.inv(torch.eye(5)); torch.linalg.svd(torch.randn(5, 5)); h.var(0, keepdim=True); h.max(1)
 torch.zeros(3, 3).index_add_(0, torch.tensor([0, 1]), torch.ones(2, 3)); F.one_hot(torch.tensor([1, 2]))
-d = torch.zeros(27, 10); d[[1, 1, 2]] += 1; d.scatter_(0, torch.ones(1, 10).long(), 1.0); d.double() @ d.T.double()
-torch.bmm(torch.randn(2, 200, 200), torch.randn(2, 200, 200)); F.layer_norm(h, (64,)); F.cross_entropy(h, h.argmax(1))
+d = torch.zeros(27, 10); d[[1, 1, 2]] += 1; d.scatter_(0, torch.ones(1, 10).long(), 1.0)
+d.double() @ d.T.double(); F.cross_entropy(h, h.argmax(1))
+torch.bmm(torch.randn(2, 200, 200), torch.randn(2, 200, 200)); F.layer_norm(h, (64,))
 torch.fft.ifft(h.detach()); torch.ones(3).bfloat16() @ torch.ones(3).bfloat16(); h.detach().clone().add_(1)
 with torch.no_grad(): h *= 2
 said = "well"
@@ -316,7 +317,10 @@ def test_seccomp_refuses_call_by_call() -> None:
         assert end.said.split()[0] in {"PermissionError", "RuntimeError", "ValueError"}, (what, end)
 
 
-RAW = "syscall = ctypes.CDLL(None, use_errno=True).syscall; result = syscall({}); said = result, ctypes.get_errno()"
+RAW = (
+    "syscall = ctypes.CDLL(None, use_errno=True).syscall\n"
+    "result = syscall({}); said = result, ctypes.get_errno()"
+)
 KILLED = -signal.SIGSYS
 
 
@@ -355,7 +359,8 @@ def test_seccomp_kills_another_instruction_set() -> None:
     """A program for a processor that is not this one refuses everything at its first instruction."""
     act = (
         "from grader.box.layers import seccomp\n"
-        "seccomp._filter._program = seccomp.program(1 - seccomp.machine()); seccomp._filter.inside(confinement)\n"
+        "seccomp._filter._program = seccomp.program(1 - seccomp.machine())\n"
+        "seccomp._filter.inside(confinement)\n"
     )
     [end] = drive(["seccomp"], act).ends
     assert end.status == KILLED or not end.done
@@ -520,7 +525,8 @@ FRONT = {
     " if str(op) == 'aten.tanh_backward.default': said = f(x, x)",
     "compile": "torch.compile(torch.tanh)(x)",
     "function": "torch.autograd.Function.apply and y.backward()",
-    "checkpoint": "import torch.utils.checkpoint as c; c.checkpoint(torch.tanh, x, use_reentrant=True).sum().backward()",
+    "checkpoint": "import torch.utils.checkpoint as c\n"
+    "c.checkpoint(torch.tanh, x, use_reentrant=True).sum().backward()",
 }
 ENGINE = "torch.autograd.Variable._execution_engine.run_backward"
 TRAPPED = {
@@ -536,7 +542,8 @@ TRAPPED = {
     "kernel by name": "torch._C._VariableFunctions._softmax_backward_data(x, x, 1, torch.float32)",
     "script": "g = torch.jit.CompilationUnit('def f(x):\\n  return torch.tanh(x)\\n').f.graph\n"
     "torch._C._jit_differentiate(g)",
-    "functorch": "from torch._functorch.eager_transforms import _autograd_grad as g; import torch.autograd as a\n"
+    "functorch": "from torch._functorch.eager_transforms import _autograd_grad as g\n"
+    "import torch.autograd as a\n"
     "a.grad = lambda o, i, g, **k: " + ENGINE + "(o, g, True, False, i, True, accumulate_grad=False)\n"
     "said = g((y,), (x,), (torch.ones(()),))",
 }
@@ -580,12 +587,14 @@ def test_traps_cannot_be_taken_out() -> None:
         find + "said = c.mprotect(ctypes.c_long(page), ctypes.c_long(4096), 3) or "
         "c.mprotect(ctypes.c_long(page), ctypes.c_long(4096), 5)",
         find + "said = c.madvise(ctypes.c_long(page), ctypes.c_long(4096), 4)",
-        "said = -1 if not open('/proc/self/mem', 'rb') else open('/proc/self/mem', 'r+b')",
+        find + "size = 1 << 20; low = page - size\n"
+        "said = c.mremap(ctypes.c_long(low), ctypes.c_long(4096), ctypes.c_long(size), 1)",
+        "open('/proc/self/mem', 'r+b')",
         torch=True,
     )
     needs(report, "autograd")
-    assert [end.said for end in report.ends[:3]] == ["done -1"] * 3
-    assert report.ends[3].said.startswith("PermissionError")
+    assert [end.said for end in report.ends[:4]] == ["done -1"] * 4
+    assert report.ends[4].said.startswith("PermissionError")
 
 
 def test_forgotten_traps_do_not_come_back_as_code() -> None:

@@ -105,7 +105,7 @@ def call(name: str, *arguments: Argument) -> int:
 
 def prctl(option: int, *arguments: int) -> int:
     """Call ``prctl``; unused arguments are zero, as newer options demand."""
-    return call("prctl", option, *(arguments + (0, 0, 0, 0))[:4])
+    return call("prctl", option, *(*arguments, 0, 0, 0, 0)[:4])
 
 
 @contextmanager

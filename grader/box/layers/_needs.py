@@ -19,7 +19,7 @@ def readable() -> tuple[Path, ...]:
 
 
 def aliases() -> dict[Path, Path]:
-    """Names by which Python asks for those paths, or for this package, that go through a link: name to real."""
+    """Names of those paths, and of this package, that go through a link: name to real path."""
     return {path: path.resolve() for path in (*_named(), _PACKAGE) if path != path.resolve()}
 
 

@@ -144,13 +144,12 @@ def _put_in_front(torch: ModuleType) -> None:
 
 def _take_away_formulas() -> None:
     """Empty the functions in which torch keeps derivatives written in Python."""
-    module = sys.modules.get("torch._decomp.decompositions")
-    if module is None:
-        return
-    for name, value in vars(module).items():
-        if "backward" in name:
-            for function in _layers_of(value):
-                _empty(function)
+    tables = [module for name, module in sys.modules.items() if name.startswith("torch._decomp.")]
+    for table in tables:
+        for name, value in vars(table).items():
+            if "backward" in name:
+                for function in _layers_of(value):
+                    _empty(function)
 
 
 def _layers_of(value: object) -> Iterator[FunctionType]:
@@ -190,4 +189,5 @@ LAYER = Layer(
     remedy="a torch wheel for Linux on x86_64 or aarch64 whose native symbols are exported",
     probe=_traps.probe,
     warm=_traps.warm,
+    portable=True,
 )

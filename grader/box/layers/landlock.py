@@ -43,8 +43,9 @@ class Ruleset:
         rights = (handled, NET_BITS if abi >= 4 else 0, SCOPES if abi >= 6 else 0)
         size = 24 if abi >= 6 else 16 if abi >= 4 else 8
         ruleset = call("landlock_create_ruleset", struct.pack("=3Q", *rights), size, 0)
-        hidden = within((*confinement.hidden, *spare_torch(), package()), readable())
-        for top in readable():
+        shown = readable()
+        hidden = within((*confinement.hidden, *spare_torch(), package()), shown)
+        for top in shown:
             for path in _spared(top, hidden):
                 _allow(ruleset, path, READ_FILE | READ_DIR)
         for device in DEVICES:

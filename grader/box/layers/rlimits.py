@@ -107,4 +107,5 @@ LAYER = Layer(
     probe=probe,
     warm=_limits.warm,
     inside=_limits.inside,
+    portable=True,
 )

@@ -77,12 +77,13 @@ class Root:
         trees = {path: _clone(path, MOUNT_ATTR_NODEV) for path in shown if path not in hidden}
         trees |= {path: _clone(path, 0) for path in DEVICES if path.exists()}
         trees[Path("/proc")] = _clone(Path("/proc"), MOUNT_ATTR_NODEV)
+        links = aliases()
         call("mount_setattr", AT_FDCWD, b"/\0", AT_RECURSIVE, _attributes(0, MS_PRIVATE), 32)
         stage = next(Path(path) for path in STAGES if os.path.isdir(path))
         blank = _tmpfs()
         _attach(blank, stage)
         try:
-            _furnish(stage, trees)
+            _furnish(stage, trees, links)
             for path in hidden:
                 _cover(stage / path.relative_to("/"))
             call("mount_setattr", blank, b"\0", AT_EMPTY_PATH, _attributes(READ_ONLY | MOUNT_ATTR_NODEV), 32)
@@ -139,7 +140,7 @@ def _attach(tree: int, place: str | Path) -> None:
     call("move_mount", tree, b"\0", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
 
 
-def _furnish(stage: Path, trees: dict[Path, int]) -> None:
+def _furnish(stage: Path, trees: dict[Path, int], links: dict[Path, Path]) -> None:
     """Attach every tree at its own place below the new root, and link to it from its other names."""
     for path, tree in trees.items():
         place = stage / path.relative_to("/")
@@ -149,7 +150,7 @@ def _furnish(stage: Path, trees: dict[Path, int]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
         _attach(tree, place)
-    for path, real in aliases().items():
+    for path, real in links.items():
         place = stage / path.relative_to("/")
         if not os.path.lexists(place):
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -32,8 +32,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "fstat": (5, 80), "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
     "access": (21, None), "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None),
     "readlinkat": (267, 78), "getcwd": (79, 17), "getdents64": (217, 61), "fadvise64": (221, 223),
-    # memory (mmap, mprotect and madvise: see RULES)
-    "munmap": (11, 215), "mremap": (25, 216), "brk": (12, 214), "membarrier": (324, 283),
+    # memory (mmap, mprotect and madvise: see below; no mremap, which could stretch the mapping of a library
+    # over the traps in it and so bring back the code that the file holds there)
+    "munmap": (11, 215), "brk": (12, 214), "membarrier": (324, 283),
     # locks and the bookkeeping of the one thread
     "futex": (202, 98), "set_robust_list": (273, 99), "rseq": (334, 293), "restart_syscall": (219, 128),
     # signals of its own, time and chance

@@ -1,0 +1,127 @@
+"""Values with structure on the wire: a JSON description beside tensors by key.
+
+What goes in is the judge's own: tensors, numbers, lists of them, and the batches of a training. What comes out
+is whatever a submission returned, so it is described to a limited depth, width and size, and no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.box.batches import Batches, Drawing
+
+MANY = 16
+"""A longer list of plain numbers travels as one tensor."""
+
+NUMBERS_LIMIT = 1 << 20
+"""Entries of all that comes back from one call; the largest gradient of a course is far smaller."""
+
+DEPTH_LIMIT = 3
+WIDTH_LIMIT = 64
+WORDS_LIMIT = 500
+"""Characters of a type's name."""
+
+Description = Mapping[str, Any]
+
+
+def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
+    """Describe a value of the judge's own, and put its tensors among those that travel.
+
+    Args:
+        value: a tensor, a number, a list of such values, or :class:`~grader.box.batches.Batches`.
+        key: what the value's own tensors are called.
+        tensors: where they are put.
+    """
+    if isinstance(value, Tensor):
+        tensors[key] = value
+        return {"tensor": key}
+    if isinstance(value, Batches):
+        drawing = value.drawing
+        tensors |= {f"{key}.contexts": drawing.contexts, f"{key}.targets": drawing.targets}
+        return {"batches": key, "rows": drawing.rows, "steps": drawing.steps, "seed": drawing.seed}
+    if isinstance(value, (int, float)):
+        return {"number": value}
+    if len(value) > MANY and all(isinstance(item, float) for item in value):
+        tensors[key] = torch.tensor(value, dtype=torch.float64)
+        return {"numbers": key}
+    return {"items": [pack(item, f"{key}.{place}", tensors) for place, item in enumerate(value)]}
+
+
+def build(described: Description, tensors: Mapping[str, Tensor]) -> Any:
+    """The value that :func:`pack` described, with tensors of its own."""
+    if "tensor" in described:
+        return tensors[described["tensor"]]
+    if "numbers" in described:
+        return tensors[described["numbers"]].tolist()
+    if "number" in described:
+        return described["number"]
+    if "batches" in described:
+        contexts, targets = (tensors[f"{described['batches']}.{part}"] for part in ("contexts", "targets"))
+        return Batches(Drawing(contexts, targets, described["rows"], described["steps"], described["seed"]))
+    return [build(item, tensors) for item in described["items"]]
+
+
+@dataclass
+class Describer:
+    """Describes what a submission's function returned; its tensors go among those that are sent."""
+
+    tensors: dict[str, Tensor]
+    left: int = field(default=NUMBERS_LIMIT)
+
+    def describe(self, value: object, key: str, depth: int = DEPTH_LIMIT) -> Description:
+        """A description of anything; ``tensor`` or ``numbers`` name what is sent of it."""
+        if isinstance(value, Tensor):
+            return self._tensor(value, key)
+        if not isinstance(value, (list, tuple)):
+            return {"other": kind(value)}
+        about = {"other": f"{kind(value)} of {len(value)}"}
+        if value and all(map(_is_number, value)):
+            return about | self._numbers(value, key)
+        if depth == 0 or len(value) > WIDTH_LIMIT:
+            return about
+        return about | {"items": [self.describe(v, f"{key}.{i}", depth - 1) for i, v in enumerate(value)]}
+
+    def _tensor(self, tensor: Tensor, key: str) -> Description:
+        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
+        about = {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape)}
+        if not tensor.dtype.is_floating_point or not self._fits(tensor.numel()):
+            return about
+        self.tensors[key] = tensor.detach().resolve_neg().to(_sendable(tensor.dtype)).contiguous()
+        return about | {"tensor": key}
+
+    def _numbers(self, values: Sequence[Any], key: str) -> Description:
+        if not self._fits(len(values)):
+            return {}
+        self.tensors[key] = torch.tensor([float(value) for value in values], dtype=torch.float64)
+        return {"numbers": key}
+
+    def _fits(self, entries: int) -> bool:
+        if entries > self.left:
+            return False
+        self.left -= entries
+        return True
+
+
+def kind(value: object) -> str:
+    """A value's type in words."""
+    own = type(value)
+    module = "" if own.__module__ == "builtins" else f"{own.__module__}."
+    return "None" if value is None else f"{module}{own.__qualname__}"[:WORDS_LIMIT]
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a real number, plain or in a tensor without dimensions."""
+    if isinstance(value, Tensor):
+        return value.dim() == 0 and value.device.type == "cpu" and value.dtype.is_floating_point
+    return isinstance(value, (int, float))
+
+
+def _sendable(dtype: torch.dtype) -> torch.dtype:
+    """The dtype an answer is sent in: float64 stays, everything shorter is exact in float32."""
+    return torch.float64 if dtype is torch.float64 else torch.float32

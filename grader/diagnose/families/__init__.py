@@ -1,0 +1,1 @@
+"""Families of hypotheses, one file each: an ``ORDER`` and a function ``explain``."""

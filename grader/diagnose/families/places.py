@@ -1,0 +1,154 @@
+"""Answers that are right in some places: which are wrong, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grader.diagnose.lines import Line
+from grader.diagnose.pieces import Alteration, back, parts
+from grader.diagnose.scene import Inquiry, View
+from grader.diagnose.words import hint, quoted
+from grader.scorecard import Hint
+
+ORDER = 80
+
+SHARE = 0.9
+"""This much of the places that are named must be wrong; a few may be right by chance."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Some entries of a tensor, named alike in every case.
+
+    Args:
+        said: how to say which they are.
+        masks: where they are, one for each view.
+        line: the forward line that sets them apart, if one does.
+    """
+
+    said: str
+    masks: tuple[Tensor, ...]
+    line: Line | None = None
+
+
+def explain(inquiry: Inquiry) -> Iterator[Hint]:
+    """All that is wrong lies in places that can be named, and the rest is right without being trivial."""
+    if not inquiry.views or any(view.right for view in inquiry.views):
+        return
+    wrong = [_wrong(inquiry, view) for view in inquiry.views]
+    if any(bool(mask.all()) for mask in wrong):
+        return
+    for place in _places(inquiry):
+        fits = (
+            _fits(inquiry, view, bad, mask)
+            for view, bad, mask in zip(inquiry.views, wrong, place.masks, strict=True)
+        )
+        if all(fits):
+            count = int(wrong[0].sum())
+            yield hint(
+                "partial",
+                place.line or (inquiry.users[0] if len(inquiry.users) == 1 else None),
+                f"Right except in {place.said}.",
+                f"All the other entries are right {inquiry.everywhere} ({count} of {wrong[0].numel()} are wrong"
+                f" in case {inquiry.views[0].name}).",
+            )
+
+
+def _wrong(inquiry: Inquiry, view: View) -> Tensor:
+    truth = view.scene.gradients[inquiry.tensor]
+    return ~((view.answer - truth).abs() <= view.tolerance)
+
+
+def _fits(inquiry: Inquiry, view: View, wrong: Tensor, mask: Tensor) -> bool:
+    """Whether what is wrong is what a mask shows, and something outside it is right that is not just zero."""
+    if bool((wrong & ~mask).any()) or not bool(wrong.any()):
+        return False
+    told = view.scene.gradients[inquiry.tensor].abs() > view.tolerance
+    outside = told & ~mask
+    inside = mask & (told | (view.answer.abs() > view.tolerance))
+    return bool(outside.any()) and int((wrong & inside).sum()) >= SHARE * int(inside.sum())
+
+
+def _places(inquiry: Inquiry) -> Iterator[Place]:
+    yield from _repeated(inquiry)
+    yield from _ends(inquiry)
+    yield from _read(inquiry)
+    yield from _diagonal(inquiry)
+
+
+def _repeated(inquiry: Inquiry) -> Iterator[Place]:
+    """Entries that a line reads by index more than once, or once."""
+    for part in parts(inquiry):
+        if not list(part.line.readings(inquiry.tensor)):
+            continue
+        piece = back(part.line, inquiry.tensor, part.use, Alteration(("ones",)))
+        counts = [view.scene.get(piece) for view in inquiry.views]
+        found = [count for count in counts if count is not None]
+        if len(found) == len(counts):
+            for said, masks in (
+                ("more than once", tuple(count > 1.5 for count in found)),
+                ("just once", tuple((count > 0.5) & (count < 1.5) for count in found)),
+            ):
+                yield Place(f"the entries that {quoted(part.line)} reads {said}", masks, part.line)
+
+
+def _ends(inquiry: Inquiry) -> Iterator[Place]:
+    """The first or last along a dimension, or all but these."""
+    answers = [view.answer for view in inquiry.views]
+    for dim in range(answers[0].dim()):
+        along = {0: "row", 1: "column"}.get(dim, "slice") if answers[0].dim() > 1 else "entry"
+        if any(answer.shape[dim] < 2 for answer in answers):
+            continue
+        for said, index in (("first", 0), ("last", -1)):
+            masks = tuple(_at(answer, dim, index) for answer in answers)
+            where = "" if along != "slice" else f" along dimension {dim}"
+            yield Place(f"the {said} {along}{where}", masks)
+            yield Place(f"all but the {said} {along}{where}", tuple(~mask for mask in masks))
+
+
+def _at(like: Tensor, dim: int, index: int) -> Tensor:
+    mask = torch.zeros(like.shape, dtype=torch.bool)
+    mask.select(dim, index).fill_(True)
+    return mask
+
+
+def _read(inquiry: Inquiry) -> Iterator[Place]:
+    """What a line reads of a tensor of the same shape, or what it does not."""
+    forward = inquiry.known.exercise.forward
+    shape = inquiry.main.answer.shape
+    for step in forward.steps:
+        line = inquiry.known.lines[step.name]
+        for name in step.uses:
+            value = inquiry.main.scene.values[name]
+            if (
+                not isinstance(value, Tensor)
+                or value.shape != shape
+                or not value.is_floating_point()
+                or not line.uses(name)
+            ):
+                continue
+            piece = back(line, name, None, Alteration(("ones",)))
+            found = [view.scene.get(piece) for view in inquiry.views]
+            masks = tuple(reach != 0 for reach in found if reach is not None)
+            if len(masks) < len(found) or any(bool(mask.all()) or not bool(mask.any()) for mask in masks):
+                continue
+            yield Place(f"the entries that {quoted(line)} reads of `{name}`", masks, line)
+            yield Place(
+                f"the entries that {quoted(line)} does not read of `{name}`", tuple(~m for m in masks), line
+            )
+
+
+def _diagonal(inquiry: Inquiry) -> Iterator[Place]:
+    answers = [view.answer for view in inquiry.views]
+    if answers[0].dim() == 2:
+        masks = tuple(map(_eye, answers))
+        yield Place("the diagonal", masks)
+        yield Place("all but the diagonal", tuple(~mask for mask in masks))
+
+
+def _eye(like: Tensor) -> Tensor:
+    return torch.eye(like.shape[0], like.shape[1], dtype=torch.bool)

@@ -1,0 +1,128 @@
+"""Answers that are right in the lecture's sizes alone: a size is written out as a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from grader.cases import LECTURE
+from grader.diagnose.numbers import constant, written_out
+from grader.diagnose.pieces import Alteration, Part, arriving, back, parts, routes
+from grader.diagnose.scene import Inquiry
+from grader.diagnose.weights import COARSE, fitted
+from grader.diagnose.words import hint
+from grader.oracle import Run
+from grader.scorecard import Hint, Outcome
+
+ORDER = 40
+
+
+def explain(inquiry: Inquiry) -> Iterator[Hint]:
+    """The lecture's case is right and fresh ones are not."""
+    lecture = [verdict for trial, verdict in inquiry.decisive if trial.name == LECTURE]
+    fresh = [verdict for trial, verdict in inquiry.decisive if trial.name.startswith("fresh")]
+    if not lecture or not lecture[0].outcome.scores or all(verdict.outcome.scores for verdict in fresh):
+        return
+    if inquiry.outcome is Outcome.WRONG_VALUE:
+        yield from _factors(inquiry, parts(inquiry))
+        yield from _factors(inquiry, routes(inquiry))
+        yield from _cut(inquiry)
+    yield from _number_in_the_error(inquiry)
+    if inquiry.outcome in (Outcome.ERROR, Outcome.WRONG_SHAPE):
+        yield hint(
+            "hard_coded_size",
+            None,
+            "A size that belongs to the lecture's case is written out as a number.",
+            f"Your answer is right in the lecture's sizes, and {_became(inquiry)} in others.",
+        )
+
+
+def _became(inquiry: Inquiry) -> str:
+    return "raises an error" if inquiry.outcome is Outcome.ERROR else "has the wrong shape"
+
+
+def _factors(inquiry: Inquiry, shares: tuple[Part, ...]) -> Iterator[Hint]:
+    """Every share is right, or off by a factor that is 1 in the lecture's sizes."""
+    weights = fitted(inquiry, shares) if shares else None
+    if weights is None:
+        return
+    lecture = dict(inquiry.sizes_in(inquiry.known.scene(LECTURE).values))
+    terms, found = [], []
+    for part, estimates in zip(shares, weights, strict=True):
+        factor = constant(1.0, len(estimates))
+        if any(e is not None and abs(e - 1) > COARSE for e in estimates):
+            named = written_out(estimates, inquiry.sizes, lecture)
+            if named is None:
+                return
+            factor, name, number = named
+            found.append((part, name, number))
+        terms.append((factor.values, part.piece))
+    if found and inquiry.fits(terms):
+        part, name, number = found[0]
+        yield _size(inquiry, part, name, number)
+
+
+def _size(inquiry: Inquiry, part: Part, name: str, number: float) -> Hint:
+    view = next(view for view in inquiry.views if not view.right)
+    return hint(
+        "hard_coded_size",
+        part.line,
+        f"The number {number:g} is written out where `{name}` belongs: that is right in the lecture's sizes alone.",
+        f"With {number:g} in place of `{name}` your answer is explained {inquiry.everywhere}, {view.name} for one.",
+    )
+
+
+def _cut(inquiry: Inquiry) -> Iterator[Hint]:
+    """Only as many entries along a dimension come back as there are in the lecture's case."""
+    sizes = inquiry.known.scene(LECTURE).values
+    for part in parts(inquiry):
+        whole = sizes[part.line.name]
+        for dim, size in enumerate(whole.shape if isinstance(whole, Tensor) else ()):
+            piece = back(part.line, inquiry.tensor, part.use, _first(part, dim, size))
+            others = [other.piece for other in parts(inquiry) if other is not part]
+            ones = (1.0,) * len(inquiry.views)
+            if inquiry.fits([(ones, piece), *((ones, other) for other in others)]):
+                yield hint(
+                    "hard_coded_size",
+                    part.line,
+                    f"The number {size} is written out where `{part.line.name}.shape[{dim}]` belongs.",
+                    f"Your answer is what the first {size} along dimension {dim} of `{part.line.name}` send back,"
+                    f" {inquiry.everywhere}.",
+                )
+                return
+
+
+def _first(part: Part, dim: int, size: int) -> Alteration:
+    arrived = arriving(part.line)
+
+    def upstream(run: Run) -> Tensor | None:
+        gradient = arrived(run)
+        if gradient is None or gradient.shape[dim] <= size:
+            return gradient
+        kept = gradient.clone()
+        kept.narrow(dim, size, gradient.shape[dim] - size).zero_()
+        return kept
+
+    return Alteration(("first", str(dim), str(size)), upstream)
+
+
+def _number_in_the_error(inquiry: Inquiry) -> Iterator[Hint]:
+    """The error that a fresh case raised names a size of the lecture's."""
+    for trial, verdict in inquiry.decisive:
+        if verdict.outcome is not Outcome.ERROR or verdict.failure is None:
+            continue
+        lecture = dict(inquiry.sizes_in(inquiry.known.scene(LECTURE).values))
+        here = set(dict(inquiry.sizes_in(inquiry.known.scene(trial.name).values)).values())
+        numbers = [float(text) for text in re.findall(r"\d+", verdict.failure.message)]
+        for number in numbers:
+            names = [name for name, size in lecture.items() if size == number]
+            if names and number not in here:
+                yield hint(
+                    "hard_coded_size",
+                    None,
+                    f"The number {number:g} is written out where `{names[0]}` belongs: that works in the lecture's sizes alone.",
+                    f"Your answer is right in the lecture's case; the error in case {trial.name} names {number:g}.",
+                )
+                return

@@ -1,0 +1,297 @@
+"""What a diagnosis looks at: the cases with their true values and gradients, and a student's answers to them.
+
+A hypothesis is made of *pieces*: tensors worked out from the true forward values and gradients of a case. Each is
+worked out in the oracle's undisturbed run and in those with rounding, so that an explanation is held to a
+tolerance derived exactly as the check derives its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from grader.bench import Bench, Trial
+from grader.cases import RANDOM
+from grader.check import Verdict
+from grader.diagnose.lines import Line, read
+from grader.diagnose.numbers import Sizes
+from grader.exercise import Exercise, tensor_of
+from grader.forward import LOSS, Values
+from grader.oracle import Oracle, Run, Truth
+from grader.scorecard import Outcome
+
+KEPT = "_diagnosis"
+"""Where what is worked out once for a bench is kept: on the bench, so that it lives exactly as long."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tensor to work out in any run of any case; None where it cannot be.
+
+    Args:
+        key: what tells it from other pieces of the same bench.
+        work_out: how, from a run's values and gradients.
+    """
+
+    key: Hashable
+    work_out: Callable[[Run], Tensor | None] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One case under one loss (the plain one, or one with random upstreams), as hypotheses see it."""
+
+    oracle: Oracle
+    drawn: frozenset[str] = frozenset()
+    _made: dict[tuple[Hashable, int], Tensor | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are: the undisturbed one, and those with rounding."""
+        return 1 + len(self.oracle._disturbed)
+
+    @cached_property
+    def _runs(self) -> tuple[Run, ...]:
+        return tuple(self._seen(run) for run in (self.oracle._precise, *self.oracle._disturbed))
+
+    def _seen(self, run: Run) -> Run:
+        values = {n: v.detach() if isinstance(v, Tensor) else v for n, v in run.values.items()}
+        if not self.drawn:
+            return Run(values, run.gradients)
+        return Run(values, self.oracle._under(run, self.drawn, frozenset(run.gradients)))
+
+    @property
+    def values(self) -> Values:
+        """The forward values, in float64."""
+        return self._runs[0].values
+
+    @property
+    def gradients(self) -> Mapping[str, Tensor]:
+        """The true gradients, in float64."""
+        return self._runs[0].gradients
+
+    def get(self, piece: Piece, run: int = 0) -> Tensor | None:
+        """A piece in one run, worked out once."""
+        key = (piece.key, run)
+        if key not in self._made:
+            self._made[key] = piece.work_out(self._runs[run])
+        return self._made[key]
+
+    def vanishes(self, piece: Piece) -> bool:
+        """Whether nothing but rounding is left of a piece here."""
+        truth = self.mixed([(1.0, piece)])
+        return truth is None or truth.vanishes
+
+    def mixed(self, terms: Sequence[tuple[float, Piece]]) -> Truth | None:
+        """A weighted sum of pieces, and how far rounding may carry it; None where a piece is missing."""
+        precise = self._sum(terms, 0)
+        if precise is None:
+            return None
+        envelope = 0.0
+        for run in range(1, self.runs):
+            disturbed = self._sum(terms, run)
+            if disturbed is not None and disturbed.numel():
+                envelope = max(envelope, float((disturbed - precise).abs().max()))
+        return Truth(precise, precise, envelope)
+
+    def _sum(self, terms: Sequence[tuple[float, Piece]], run: int) -> Tensor | None:
+        total: Tensor | None = None
+        for factor, piece in terms:
+            tensor = self.get(piece, run)
+            if tensor is None:
+                return None
+            total = factor * tensor if total is None else total + factor * tensor
+        return total
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is worked out once for an exercise, and serves every submission."""
+
+    exercise: Exercise
+    oracles: tuple[Oracle, ...]
+    _scenes: dict[tuple[str, frozenset[str]], Scene] = field(default_factory=dict, repr=False)
+    _stacks: dict[Hashable, Tensor] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, bench: Bench) -> Knowledge:
+        """What is known about a bench's exercise; made at the first question."""
+        kept: dict[str, object] = vars(bench)
+        known = kept.get(KEPT)
+        if not isinstance(known, cls):
+            known = kept[KEPT] = cls(bench.exercise, bench.oracles)
+        return known
+
+    @cached_property
+    def lines(self) -> Mapping[str, Line]:
+        """The forward lines, by the tensor each assigns."""
+        return read(self.exercise.forward)
+
+    def scene(self, name: str, drawn: frozenset[str] = frozenset()) -> Scene:
+        """The scene of a case's name; under random upstreams at ``drawn``, that of the case they are drawn in."""
+        if (name, drawn) not in self._scenes:
+            named = [oracle for oracle in self.oracles if oracle.case.name == name]
+            fresh = self.oracles[-1] if len(self.oracles) == 1 else self.oracles[1]
+            self._scenes[name, drawn] = Scene(named[0] if named else fresh, drawn)
+        return self._scenes[name, drawn]
+
+    def stacked(self, scene: Scene, pieces: Sequence[Piece]) -> Tensor:
+        """Pieces of one shape as the rows of a matrix, to hold an answer against all of them at once."""
+        key = (id(scene), tuple(piece.key for piece in pieces))
+        if key not in self._stacks:
+            found = [scene.get(piece) for piece in pieces]
+            self._stacks[key] = torch.stack([tensor.flatten() for tensor in found if tensor is not None])
+        return self._stacks[key]
+
+
+@dataclass(frozen=True)
+class View:
+    """A student's answer in one case that decides.
+
+    Args:
+        name: the case's name.
+        scene: the case.
+        answer: the answer in the truth's shape, float64.
+        right: whether it was right here.
+        tolerance: how far it might have been off.
+    """
+
+    name: str
+    scene: Scene
+    answer: Tensor = field(repr=False)
+    right: bool
+    tolerance: float
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the upstreams are random here."""
+        return self.name == RANDOM
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One wrong gradient to explain.
+
+    Args:
+        known: what is known about its exercise.
+        ask: its name, such as ``dprobs``.
+        tried: the stub's calls and what became of them.
+    """
+
+    known: Knowledge
+    ask: str
+    tried: tuple[tuple[Trial, Verdict], ...]
+
+    @property
+    def tensor(self) -> str:
+        """The tensor whose gradient it is."""
+        return tensor_of(self.ask)
+
+    @cached_property
+    def decisive(self) -> tuple[tuple[Trial, Verdict], ...]:
+        """The calls that points hang on, as far as they were made."""
+        return tuple(
+            (trial, verdict)
+            for trial, verdict in self.tried
+            if trial.decides and verdict.outcome is not Outcome.NOT_RUN
+        )
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """The outcome that costs the points, or the first if none does."""
+        outcomes = [verdict.outcome for _, verdict in self.decisive]
+        return next(
+            (outcome for outcome in outcomes if not outcome.scores),
+            outcomes[0] if outcomes else Outcome.NOT_RUN,
+        )
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """The deciding cases in which numbers of the right shape came back."""
+        return tuple(
+            View(
+                trial.name,
+                self._scene(trial),
+                verdict.tensor.double(),
+                verdict.outcome.scores,
+                trial.truth.tolerance,
+            )
+            for trial, verdict in self.decisive
+            if verdict.tensor is not None
+        )
+
+    def _scene(self, trial: Trial) -> Scene:
+        if trial.name != RANDOM:
+            return self.known.scene(trial.name)
+        lines = frozenset(line.name for line in self.users)
+        return self.known.scene(RANDOM, self.asked or lines)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The tensors whose gradients the stub asked for."""
+        names = self.known.exercise.forward.names
+        found = {
+            tensor_of(name) for trial, _ in self.tried[:1] for name in trial.arguments if name not in names
+        }
+        return frozenset(found - {LOSS})
+
+    @cached_property
+    def main(self) -> View:
+        """The view hypotheses are first held against: one where nothing vanishes, else the smallest wrong one."""
+        wrong = [view for view in self.views if not view.right]
+        random = [view for view in wrong if view.is_random]
+        smallest = sorted(wrong or self.views, key=lambda view: view.answer.numel())
+        return random[0] if random else smallest[0]
+
+    @cached_property
+    def users(self) -> tuple[Line, ...]:
+        """The lines that use the tensor, top to bottom."""
+        return tuple(self.known.lines[step.name] for step in self.known.exercise.forward.users(self.tensor))
+
+    @cached_property
+    def through(self) -> tuple[Line, ...]:
+        """The lines between the tensor and the gradients the stub asked for, top to bottom."""
+        steps = self.known.exercise.forward.frontier(self.tensor, self.asked | {LOSS})
+        return tuple(self.known.lines[step.name] for step in steps)
+
+    @cached_property
+    def sizes(self) -> tuple[Sizes, ...]:
+        """Each view's sizes, by the words a student would write."""
+        return tuple(dict(self.sizes_in(view.scene.values)) for view in self.views)
+
+    def sizes_in(self, values: Values) -> Iterator[tuple[str, float]]:
+        """The sizes that may have entered an answer: plain numbers, then the shapes of the tensors around it."""
+        names = dict.fromkeys([self.tensor, *(line.name for line in self.users)])
+        uses = dict.fromkeys(name for line in self.users for name in line.step.uses)
+        for name, value in values.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                yield name, value
+        for name in [*names, *uses]:
+            value = values[name]
+            if isinstance(value, Tensor):
+                yield from ((f"{name}.shape[{dim}]", size) for dim, size in enumerate(value.shape))
+        for name in names:
+            if isinstance(values[name], Tensor) and values[name].dim() > 1:
+                yield f"{name}.numel()", values[name].numel()
+
+    @cached_property
+    def everywhere(self) -> str:
+        """The cases an explanation has been held against, in words."""
+        plain = [view for view in self.views if not view.is_random]
+        return f"in all {len(plain)} cases" if len(plain) > 1 else f"in case {self.views[0].name}"
+
+    def fits(self, terms: Sequence[tuple[Sequence[float], Piece]]) -> bool:
+        """Whether a weighted sum of pieces is the answer, within the check's tolerance, in every view.
+
+        Args:
+            terms: each piece with its factor in each view.
+        """
+        return all(
+            truth is not None and truth.admits(view.answer)
+            for index, view in enumerate(self.views)
+            for truth in (view.scene.mixed([(factors[index], piece) for factors, piece in terms]),)
+        )

@@ -1,0 +1,39 @@
+"""Hints in words: one sentence on the mistake, one of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from grader.diagnose.lines import Line
+from grader.scorecard import Hint
+
+ORDER = (
+    "sign",
+    "scale",
+)
+"""What comes first where a kind is made of several."""
+
+
+def kinds(names: Iterable[str]) -> str:
+    """Several kinds as one, ``sign+missing_path``."""
+    unique = dict.fromkeys(names)
+    first = [name for name in ORDER if name in unique]
+    return "+".join([*first, *(name for name in unique if name not in ORDER)])
+
+
+def hint(kind: str, line: Line | None, *sentences: str) -> Hint:
+    """A hint from its sentences, the last of which is the evidence."""
+    return Hint(
+        kind, " ".join(sentence for sentence in sentences if sentence), line.step.source if line else None
+    )
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """Names as an enumeration: ``a, b and c``."""
+    *front, end = names
+    return f"{', '.join(front)} {last} {end}" if front else end
+
+
+def quoted(line: Line) -> str:
+    """A forward line as a sentence quotes it."""
+    return f"`{line.step.source}`"

@@ -1,0 +1,1 @@
+"""Complete packages for the places where students hand in: all that an instructor uploads."""

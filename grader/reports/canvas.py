@@ -1,0 +1,130 @@
+"""A gradebook CSV for Canvas: made from nothing, or the instructor's own export with the grades filled in.
+
+Of an export every byte stays but the cells of the grades: other columns and rows, quotes, line ends, the
+``Points Possible`` row. A score is scaled to the points that row gives its column, because Canvas would take
+14 of 28 for 14 of 100. An excused student (``EX``) and one without the assignment (``N/A``) stay so.
+
+Source: what Canvas writes and reads,
+https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_exporter.rb and
+https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from grader.reports.context import ReportContext, ReportError
+from grader.reports.gradebook import Assignment, Matches, assignments, column, match, names, notices, number
+from grader.reports.sheet import Sheet, harmless
+from grader.scorecard import Scorecard
+
+KIND = "canvas"
+
+COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+POSSIBLE = "Points Possible"
+UNTOUCHED = frozenset({"EX", "N/A"})
+
+
+def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
+    """The gradebook.
+
+    Args:
+        scorecards: the submissions; each is found in the export by the student's ID, SIS ID, login (also
+            without its domain) or name.
+        context: the ``gradebook`` exported from Canvas, if there is one; the ``assignment`` names the column
+            that takes the total, without it each exercise has a column of its title or id.
+
+    Returns:
+        CSV text. Without an export, students are known by the submission's name as their login.
+
+    Raises:
+        ReportError: the export is not Canvas's, or has no such column.
+    """
+    if context.gradebook is None:
+        return str(Sheet.of(_fresh(scorecards, assignments(scorecards, context))))
+    filled = _Filled.of(scorecards, context, context.gradebook)
+    for assignment in assignments(scorecards, context):
+        filled.fill(assignment)
+    return str(filled.sheet)
+
+
+def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
+    """Submissions that are in no row of the export."""
+    if context.gradebook is None:
+        return ()
+    filled = _Filled.of(scorecards, context, context.gradebook)
+    return tuple(notices(filled.matches, KIND))
+
+
+def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
+    blank = ("",) * (len(COLUMNS) - 1)
+    yield (*COLUMNS, *(harmless(assignment.names[0]) for assignment in work))
+    yield (f"    {POSSIBLE}", *blank, *(number(assignment.max_score) for assignment in work))
+    for card in scorecards:
+        name = harmless(card.submission.name)
+        scores = (assignment.score(card) for assignment in work)
+        yield (name, "", "", name, "", *("" if score is None else number(score) for score in scores))
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """An export, where its rows of points and of students are, and whose they are."""
+
+    sheet: Sheet
+    possible: int | None
+    matches: Matches
+
+    @classmethod
+    def of(cls, scorecards: Sequence[Scorecard], context: ReportContext, text: str) -> _Filled:
+        sheet = Sheet(text, ",;")
+        header = sheet.row(0) if len(sheet) else ()
+        if "ID" not in header or "Section" not in header:
+            raise ReportError(
+                f"expected a gradebook from Canvas with the columns ID and Section, found {header}"
+            )
+        firsts = [sheet.value(row, 0).strip() for row in range(len(sheet))]
+        possible = next((row for row, first in enumerate(firsts) if POSSIBLE in first), None)
+        students = [row for row in range(1, len(sheet)) if row != possible and any(sheet.row(row))]
+        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in students}
+        return cls(sheet, possible, match(scorecards, people))
+
+    def fill(self, assignment: Assignment) -> None:
+        place = column(self.sheet.row(0), assignment, _stem)
+        factor = self._factor(assignment, place)
+        for row, card in self.matches.rows.items():
+            score = assignment.score(card)
+            if score is not None and self.sheet.value(row, place).strip().upper() not in UNTOUCHED:
+                self.sheet.put(row, place, self._written(row, place, score * factor))
+
+    def _factor(self, assignment: Assignment, place: int) -> float:
+        told = self.sheet.value(self.possible, place).strip() if self.possible is not None else ""
+        if "read only" in told:
+            raise ReportError(
+                f"expected a column for grades, found {self.sheet.value(0, place)!r}: Canvas computes it"
+            )
+        most = _decimal(told)
+        return most / assignment.max_score if most and assignment.max_score else 1.0
+
+    def _written(self, row: int, place: int, score: float) -> str:
+        """The score, or what stands there already if that is the same number."""
+        old = self.sheet.value(row, place)
+        before = _decimal(old.strip())
+        return old if before is not None and number(before) == number(score) else number(score)
+
+
+def _keys(student: dict[str, str]) -> Iterator[str]:
+    yield from (student.get(key, "") for key in COLUMNS[1:4])
+    yield student.get("SIS Login ID", "").partition("@")[0]
+    yield from names(student.get("Student", ""))
+
+
+def _stem(title: str) -> str:
+    """A column's title without the assignment's number that Canvas puts behind it."""
+    return re.sub(r"\s*\(\d+\)\s*$", "", title)
+
+
+def _decimal(text: str) -> float | None:
+    """A number as Canvas writes it, with a point or a comma."""
+    return float(text.replace(",", ".")) if re.fullmatch(r"\d+(?:[.,]\d+)?", text) else None

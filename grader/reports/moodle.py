@@ -1,0 +1,134 @@
+"""A gradebook CSV for Moodle: made from nothing, or the instructor's own export with the grades filled in.
+
+Of an export every byte stays but the cells of the grades and of their feedback, if it was exported with
+feedback. Moodle's export does not say what a grade is out of: the maximum of the grade item there must be the
+points of the exercise here.
+
+Source: https://docs.moodle.org/en/Grade_import ; what is written and read,
+https://github.com/moodle/moodle/blob/main/grade/export/txt/grade_export_txt.php and
+https://github.com/moodle/moodle/blob/main/grade/import/csv/classes/load_data.php
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from grader.reports.context import ReportContext, ReportError
+from grader.reports.gradebook import Assignment, Matches, assignments, column, match, notices, number
+from grader.reports.sheet import Sheet, harmless
+from grader.reports.wording import next_step, points
+from grader.scorecard import Scorecard
+
+KIND = "moodle"
+
+KEYS = ("ID number", "Email address", "Username")
+"""The columns that say who a student is; Moodle can match on each."""
+
+_FEEDBACK = re.compile(r"\s*\(feedback\)\s*$", re.IGNORECASE)
+_SUFFIX = re.compile(r"\s*\((?:real|points|punkte|punten|puntos)\)\s*$", re.IGNORECASE)
+
+
+def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
+    """The gradebook.
+
+    Args:
+        scorecards: the submissions; each is found in the export by the student's ID number, address (also
+            without its domain), user name or full name.
+        context: the ``gradebook`` exported from Moodle, if there is one; the ``assignment`` names the column
+            that takes the total, without it each exercise has a column of its title or id.
+
+    Returns:
+        CSV text. Without an export, students are known by the submission's name as their user name.
+
+    Raises:
+        ReportError: the export is not Moodle's, or has no such column.
+    """
+    work = assignments(scorecards, context)
+    if context.gradebook is None:
+        return str(Sheet.of(_fresh(scorecards, work)))
+    filled = _Filled.of(scorecards, context.gradebook)
+    for assignment in work:
+        filled.fill(assignment)
+    return str(filled.sheet)
+
+
+def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
+    """Submissions that are in no row of the export."""
+    if context.gradebook is None:
+        return ()
+    filled = _Filled.of(scorecards, context.gradebook)
+    return tuple(notices(filled.matches, KIND))
+
+
+def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
+    titles = [harmless(assignment.names[0]) for assignment in work]
+    yield ("Username", *(cell for title in titles for cell in (title, f"{title} (Feedback)")))
+    for card in scorecards:
+        parts = (assignment.part(card) for assignment in work)
+        # "-" is Moodle's own word for no grade.
+        cells = (("-", "") if part is None else (number(part.score), _feedback(part)) for part in parts)
+        yield (harmless(card.submission.name), *(cell for pair in cells for cell in pair))
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """An export, and whose its rows are."""
+
+    sheet: Sheet
+    matches: Matches
+
+    @classmethod
+    def of(cls, scorecards: Sequence[Scorecard], text: str) -> _Filled:
+        sheet = Sheet(text)
+        header = sheet.row(0) if len(sheet) else ()
+        if not set(KEYS) & set(header):
+            raise ReportError(f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {header}")
+        rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
+        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in rows}
+        return cls(sheet, match(scorecards, people))
+
+    def fill(self, assignment: Assignment) -> None:
+        header = self.sheet.row(0)
+        place = column(header, assignment, _stem)
+        beside = _beside(header, place)
+        for row, card in self.matches.rows.items():
+            part = assignment.part(card)
+            if part is None:
+                continue
+            self.sheet.put(row, place, _written(self.sheet.value(row, place), part.score))
+            if beside is not None:
+                self.sheet.put(row, beside, _feedback(part))
+
+
+def _keys(student: dict[str, str]) -> Iterator[str]:
+    yield from (student.get(key, "") for key in KEYS)
+    yield student.get("Email address", "").partition("@")[0]
+    yield f"{student.get('First name', '')} {student.get('Last name', '')}"
+
+
+def _stem(title: str) -> str:
+    """A column's title without the module that Moodle puts before it and the kind of grade behind it."""
+    bare = _SUFFIX.sub("", title)
+    return bare.partition(":")[2].strip() if ":" in bare else bare
+
+
+def _beside(header: Sequence[str], place: int) -> int | None:
+    """The column for feedback on the grades of another."""
+    stem = _SUFFIX.sub("", header[place])
+    return next(
+        (i for i, t in enumerate(header) if _FEEDBACK.search(t) and _FEEDBACK.sub("", t) == stem), None
+    )
+
+
+def _written(old: str, score: float) -> str:
+    """The score, or what stands there already if that is the same number."""
+    same = re.fullmatch(r"\d+(?:[.,]\d+)?", old.strip()) and number(float(old.replace(",", "."))) == number(
+        score
+    )
+    return old if same else number(score)
+
+
+def _feedback(part: Scorecard) -> str:
+    return harmless(f"{points(part.score, part.max_score)}. {next_step(part)}")

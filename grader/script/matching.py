@@ -1,0 +1,255 @@
+"""Whose value is whose: a student's forward pass matched to the exercise's, line by line, whatever its names.
+
+Two lines are the same if their normal forms are equal up to a renaming that all lines share. A line that one
+side writes in two is put together again. What cannot be shown to be equal is not matched.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from grader.forward import LOSS, Forward
+from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, product, total, tree
+from grader.script.program import Program, Statement
+
+EFFORT = 5_000
+"""Comparisons of two parts, at most, for one line; an honest one takes fewer than a hundred."""
+
+EFFORT_IN_ALL = 1_000_000
+"""Comparisons for a whole script; an honest one takes some ten thousand."""
+
+STARTS = 12
+"""Lines tried, at most, as the first of the forward pass."""
+
+PARTS_LIMIT = 7
+"""Terms of one sum (or factors of one product) that are tried in any order."""
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """The exercise's names and the student's values they stand for, one to one."""
+
+    theirs: Mapping[str, Reference] = field(default_factory=dict)
+
+    @cached_property
+    def ours(self) -> Mapping[Reference, str]:
+        """The exercise's name of each value that has one."""
+        return {reference: name for name, reference in self.theirs.items()}
+
+    def bound(self, name: str, reference: Reference) -> Renaming | None:
+        """This renaming and one pair more; None if either side is taken by another."""
+        if name in self.theirs or reference in self.ours:
+            return self if self.theirs.get(name) == reference else None
+        return Renaming({**self.theirs, name: reference})
+
+
+@dataclass(frozen=True)
+class Match:
+    """What of a student's forward pass is known.
+
+    Args:
+        renaming: the values matched.
+        again: further statements that compute a matched value once more, with its name.
+    """
+
+    renaming: Renaming
+    again: Mapping[Reference, str]
+
+
+class TooHard(Exception):
+    """A comparison took more effort than any honest line does."""
+
+
+def match(program: Program, forward: Forward) -> Match:
+    """Match a script's forward pass to an exercise's.
+
+    Args:
+        program: the student's script.
+        forward: the exercise's forward pass.
+    """
+    return _Matcher(program, forward).match()
+
+
+@dataclass
+class _Matcher:
+    program: Program
+    forward: Forward
+    effort: int = 0
+    effort_in_all: int = 0
+    _known: dict[int, Tree] = field(default_factory=dict)
+
+    @cached_property
+    def steps(self) -> Mapping[str, Tree]:
+        """The exercise's lines in normal form, by name."""
+        found = {}
+        for step in self.forward.steps:
+            (line,) = ast.parse(step.source).body
+            assert isinstance(line, ast.Assign)
+            found[step.name] = tree(line.value, lambda name: (name, -1))
+        return found
+
+    @cached_property
+    def lines(self) -> tuple[Statement, ...]:
+        """The student's straight-line assignments."""
+        return tuple(s for s in self.program.statements if s.value is not None and s.broken is None)
+
+    def match(self) -> Match:
+        first = self.forward.steps[0].name
+        starts = [r for line in self._ordered(first) for r in self._unify(first, line, Renaming())][:STARTS]
+        found = max((self._follow(start) for start in starts or [Renaming()]), key=lambda r: len(r.theirs))
+        return Match(found, dict(self._again(found)))
+
+    def _ordered(self, name: str) -> list[Statement]:
+        """The lines that may be the one of that name: those that have the name first."""
+        return sorted(self.lines, key=lambda line: line.target != name)
+
+    def _follow(self, renaming: Renaming) -> Renaming:
+        """Match line after line, each to the first that fits."""
+        for step in self.forward.steps:
+            if step.name in renaming.theirs:
+                continue
+            taken = renaming.ours
+            fits = (
+                r
+                for line in self._ordered(step.name)
+                if (line.target, line.index) not in taken
+                for r in self._unify(step.name, line, renaming)
+            )
+            renaming = next(fits, renaming)
+        return renaming
+
+    def _again(self, renaming: Renaming) -> Iterator[tuple[Reference, str]]:
+        for line in self.lines:
+            reference = (line.target, line.index)
+            if reference in renaming.ours:
+                continue
+            for step in self.forward.steps:
+                if step.name in renaming.theirs and step.name != LOSS:
+                    free = Renaming({n: r for n, r in renaming.theirs.items() if n != step.name})
+                    if any(len(r.theirs) == len(free.theirs) + 1 for r in self._unify(step.name, line, free)):
+                        yield reference, step.name
+                        break
+
+    def _unify(self, name: str, line: Statement, renaming: Renaming) -> Iterator[Renaming]:
+        """The ways to extend a renaming under which a student's line is the exercise's line of that name."""
+        self.effort = 0
+        try:
+            found = list(self._same(self.steps[name], self._tree(line), renaming))
+        except (TooHard, RecursionError):
+            return
+        for renamed in found:
+            bound = renamed.bound(name, (line.target, line.index))
+            if bound is not None:
+                yield bound
+
+    def _tree(self, line: Statement) -> Tree:
+        if line.index not in self._known:
+            assert line.value is not None
+            self._known[line.index] = tree(line.value, lambda name: self._reference(name, line.index))
+        return self._known[line.index]
+
+    def _reference(self, name: str, at: int) -> Reference:
+        reaching = self.program.reaching(name, at)
+        return name, reaching[0] if reaching else -1
+
+    def _definition(self, reference: Reference) -> Tree | None:
+        """What a value of the student's was computed as, if a plain line did it."""
+        _, index = reference
+        if index < 0 or self.program[index].target != reference[0] or self.program[index].broken:
+            return None
+        return self._tree(self.program[index]) if self.program[index].value is not None else None
+
+    def _same(self, ours: Tree, theirs: Tree, renaming: Renaming) -> Iterator[Renaming]:
+        """The ways to extend a renaming under which two trees are the same."""
+        self.effort += 1
+        self.effort_in_all += 1
+        if self.effort > EFFORT or self.effort_in_all > EFFORT_IN_ALL:
+            raise TooHard
+        match ours, theirs:
+            case Name(reference=(name, _)), Name(reference=reference):
+                yield from self._same_value(name, reference, renaming)
+            case Name(reference=(name, _)), Rows():
+                if name in self.forward.inputs:
+                    yield renaming
+            case Name(reference=(name, _)), _:
+                if name in self.steps and name not in renaming.theirs:
+                    yield from self._same(self.steps[name], theirs, renaming)
+            case _, Name(reference=reference):
+                definition = self._definition(reference)
+                if definition is not None and reference not in renaming.ours:
+                    yield from self._same(ours, definition, renaming)
+            case Node(), Node():
+                yield from self._same_node(ours, theirs, renaming)
+            case _:
+                if ours == theirs:
+                    yield renaming
+
+    def _same_value(self, name: str, reference: Reference, renaming: Renaming) -> Iterator[Renaming]:
+        if renaming.theirs.get(name) == reference:
+            yield renaming
+            return
+        if name in renaming.theirs or reference in renaming.ours:
+            return
+        if name in self.forward.inputs:
+            bound = renaming.bound(name, reference)
+            if bound is not None:
+                yield bound
+            return
+        definition = self._definition(reference)
+        if definition is None:
+            return
+        for renamed in self._same(self.steps[name], definition, renaming):
+            bound = renamed.bound(name, reference)
+            if bound is not None:
+                yield bound
+
+    def _same_node(self, ours: Node, theirs: Node, renaming: Renaming) -> Iterator[Renaming]:
+        if ours.operation != theirs.operation:
+            return
+        if ours.commutes:
+            for parts in self._regrouped(ours, theirs):
+                yield from self._any_order(ours.parts, parts, renaming)
+        elif len(ours.parts) == len(theirs.parts) and _keys(ours) == _keys(theirs):
+            mine = (*ours.parts, *(value for _, value in ours.options))
+            yield from self._in_place(mine, (*theirs.parts, *(value for _, value in theirs.options)), renaming)
+
+    def _regrouped(self, ours: Node, theirs: Node) -> Iterator[tuple[Tree, ...]]:
+        """The student's terms: as they are, then with those taken apart that an earlier line put together."""
+        if len(theirs.parts) == len(ours.parts):
+            yield theirs.parts
+        for at, part in enumerate(theirs.parts):
+            definition = self._definition(part.reference) if isinstance(part, Name) else None
+            if isinstance(definition, Node) and definition.operation == ours.operation:
+                build = total if ours.operation == "add" else product
+                whole = build([*theirs.parts[:at], definition, *theirs.parts[at + 1 :]])
+                if isinstance(whole, Node) and len(theirs.parts) < len(whole.parts) <= len(ours.parts):
+                    yield from self._regrouped(ours, whole)
+
+    def _any_order(
+        self, ours: tuple[Tree, ...], theirs: tuple[Tree, ...], renaming: Renaming
+    ) -> Iterator[Renaming]:
+        if not ours:
+            yield renaming
+            return
+        # Numbers first: they fit one place or none.
+        first = min(range(len(ours)), key=lambda at: not isinstance(ours[at], Number))
+        rest = ours[:first] + ours[first + 1 :]
+        for at, candidate in enumerate(theirs[:PARTS_LIMIT]):
+            for renamed in self._same(ours[first], candidate, renaming):
+                yield from self._any_order(rest, theirs[:at] + theirs[at + 1 :], renamed)
+
+    def _in_place(
+        self, ours: tuple[Tree, ...], theirs: tuple[Tree, ...], renaming: Renaming
+    ) -> Iterator[Renaming]:
+        if not ours:
+            yield renaming
+            return
+        for renamed in self._same(ours[0], theirs[0], renaming):
+            yield from self._in_place(ours[1:], theirs[1:], renamed)
+
+
+def _keys(node: Node) -> tuple[str, ...]:
+    return tuple(key for key, _ in node.options)

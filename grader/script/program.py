@@ -1,0 +1,342 @@
+"""A script as one straight line of statements: who defines what, who changes what, who shares storage with whom."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from grader.forward import LOSS
+from grader.script.cell import Cell, Origin
+from grader.script.effects import Effects, Mutators, effects, mutator, storage_root
+from grader.script.syntax import Written, statements
+
+MARKER = re.compile(r"[\W_]*(?:ex|exc?er\w{0,8})[\W_]{0,3}(\d{1,3})(?![\d.])", re.I)
+"""What opens an exercise in a heading or a comment, however it is spelt."""
+
+STATEMENTS_LIMIT = 6000
+TRAINING_NAMES = 8
+"""A loop that gives this many names a value trains; the longest double loop for one gradient has half of them."""
+
+ONE_FUNCTION = 5
+"""Gradients in one function from which on it holds the whole backward pass, and is no helper."""
+
+
+class ScriptError(ValueError):
+    """A script that is not read; the message says in one line why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One statement of a script.
+
+    Args:
+        index: its place in the program, from 0.
+        node: its syntax.
+        text: its lines, verbatim but for the indentation.
+        origin: where its first line stands.
+        effects: what it reads and writes.
+        section: the exercise it stands under, by number; None before the first heading.
+        broken: why it does not parse, in words, or None.
+        training: whether it is a training loop, which is not run.
+    """
+
+    index: int
+    node: ast.stmt
+    text: tuple[str, ...]
+    origin: Origin
+    effects: Effects
+    section: int | None
+    broken: str | None = None
+    training: bool = False
+
+    @property
+    def value(self) -> ast.expr | None:
+        """The right-hand side of a plain assignment to one name, else None."""
+        match self.node:
+            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=value):
+                return value
+        return None
+
+    @property
+    def target(self) -> str:
+        """The name that a plain assignment to one name assigns, else nothing."""
+        match self.node:
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                return name
+        return ""
+
+    def is_stub(self, asks: frozenset[str]) -> bool:
+        """Whether it is a function that returns a gradient asked for by its name."""
+        return isinstance(self.node, ast.FunctionDef) and is_stub(self.node, asks)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A statement that changes a storage in place, and the name it reaches it by."""
+
+    index: int
+    name: str
+
+
+Storage = int
+"""A number for each tensor that statements make; names that share one share the number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Statements in the order they stand in, and what follows from it.
+
+    Args:
+        statements: all of them, training loops included.
+        asks: the gradients that the course asks for, by their own names.
+    """
+
+    statements: tuple[Statement, ...]
+    asks: frozenset[str]
+    _definitions: Mapping[str, list[tuple[int, bool]]] = field(default_factory=dict, repr=False)
+    _storages: Mapping[tuple[int, str], frozenset[Storage]] = field(default_factory=dict, repr=False)
+    _changes: Mapping[Storage, list[Change]] = field(default_factory=dict, repr=False)
+    _free: Mapping[str, Storage] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, cells: Sequence[Cell], asks: frozenset[str]) -> Program:
+        """The program that some cells are.
+
+        Raises:
+            ScriptError: it is too long or nested too deeply to be taken apart.
+        """
+        try:
+            made = tuple(_Reader(cells, asks).read())
+        except RecursionError as error:
+            raise ScriptError("expected code to read, found an expression that is nested too deeply") from error
+        return cls(made, asks, *_scan(made))
+
+    def __getitem__(self, index: int) -> Statement:
+        return self.statements[index]
+
+    def reaching(self, name: str, at: int) -> tuple[int, ...]:
+        """The statements that may have given a name the value it has before statement ``at``, the last one first."""
+        found = []
+        for index, certain in reversed(self._definitions.get(name, [])):
+            if index < at:
+                found.append(index)
+                if certain:
+                    break
+        return tuple(found)
+
+    def defined(self, name: str) -> tuple[int, ...]:
+        """Every statement that gives a name a value."""
+        return tuple(index for index, _ in self._definitions.get(name, []))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is given a value, in order of appearance."""
+        return tuple(self._definitions)
+
+    def storages(self, name: str, definition: int | None) -> frozenset[Storage]:
+        """The storages a name has from one of its definitions on; from the start where that is None."""
+        if definition is not None:
+            return self._storages[definition, name]
+        return frozenset({self._free[name]}) if name in self._free else frozenset()
+
+    def changes(self, name: str, definition: int | None, until: int) -> Iterator[Change]:
+        """What changes the value that a name was given by a definition in place, before statement ``until``."""
+        since = -1 if definition is None else definition
+        found = {c for storage in self.storages(name, definition) for c in self._changes.get(storage, [])}
+        yield from sorted((c for c in found if since < c.index < until), key=lambda c: (c.index, c.name))
+
+
+def is_stub(function: ast.FunctionDef, asks: frozenset[str]) -> bool:
+    """Whether a function is named for a gradient and returns something or is still to be filled."""
+    return function.name in asks and any(isinstance(node, (ast.Return, ast.Raise)) for node in ast.walk(function))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A statement before it has its place: its syntax and where it was written."""
+
+    node: ast.stmt
+    written: Written
+    cell: int
+    section: int | None
+
+
+@dataclass
+class _Reader:
+    """Takes cells apart into statements."""
+
+    cells: Sequence[Cell]
+    asks: frozenset[str]
+    calls: dict[str, ast.Call] = field(default_factory=dict)
+    at_top: set[str] = field(default_factory=set)
+
+    def read(self) -> Iterator[Statement]:
+        pieces = list(self._pieces())
+        if len(pieces) > STATEMENTS_LIMIT:
+            raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements, found {len(pieces)}")
+        for piece in pieces:
+            self._survey(piece.node)
+        flat = [one for piece in pieces for one in self._flat(piece)]
+        functions = [piece.node for piece in flat if isinstance(piece.node, ast.FunctionDef)]
+        mutators: Mutators = {f.name: found for f in functions if (found := mutator(f)) is not None}
+        for index, piece in enumerate(flat):
+            yield self._statement(index, piece, mutators)
+
+    def _pieces(self) -> Iterator[_Piece]:
+        section: int | None = None
+        for place, cell in enumerate(self.cells):
+            markers = _markers(cell)
+            if not cell.is_code:
+                numbers = set(markers.values())
+                section = numbers.pop() if len(numbers) == 1 else section
+                continue
+            for written in statements(cell):
+                line = written.origin(written.node).line
+                past = [at for at in markers if at <= line]
+                yield _Piece(written.node, written, place, markers[max(past)] if past else section)
+            section = markers[max(markers)] if markers else section
+
+    def _survey(self, node: ast.stmt) -> None:
+        """Take down which names are assigned at top level, and which functions are called with what."""
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            return
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name):
+                self.calls.setdefault(inner.func.id, inner)
+        if not self._is_training(node):
+            self.at_top |= effects(node).writes
+
+    def _flat(self, piece: _Piece) -> Iterator[_Piece]:
+        """A statement, or those inside it where it only wraps them: ``with no_grad():``, a function around it all."""
+        match piece.node:
+            case ast.With(items=items, body=body) if all(item.optional_vars is None for item in items):
+                yield from self._inside(piece, body)
+            case ast.If(test=ast.Constant(), body=body):
+                yield from self._inside(piece, body)
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=body):
+                yield from self._inside(piece, body)
+            case ast.FunctionDef() as function if self._holds_it_all(function):
+                marker = MARKER.match(function.name)
+                inside = replace(piece, section=int(marker[1])) if marker else piece
+                yield from self._arguments(inside, function)
+                yield from self._inside(inside, function.body)
+            case ast.Global() | ast.Nonlocal() | ast.Return():
+                pass
+            case _:
+                yield piece
+
+    def _inside(self, piece: _Piece, body: Iterable[ast.stmt]) -> Iterator[_Piece]:
+        markers = _markers(self.cells[piece.cell])
+        for node in body:
+            line = piece.written.origin(node).line
+            past = [at for at in markers if piece.written.origin(piece.node).line <= at <= line]
+            section = markers[max(past)] if past else piece.section
+            yield from self._flat(replace(piece, node=node, section=section))
+
+    def _arguments(self, piece: _Piece, function: ast.FunctionDef) -> Iterator[_Piece]:
+        """What a call of the function binds its parameters to, where the names differ."""
+        call = self.calls.get(function.name)
+        for parameter, argument in zip(function.args.args, call.args if call else (), strict=False):
+            if isinstance(argument, ast.Name) and argument.id != parameter.arg:
+                source = f"{parameter.arg} = {argument.id}"
+                written = Written(ast.parse(source).body[0], (source,), piece.written.origin(function))
+                yield replace(piece, node=written.node, written=written)
+
+    def _holds_it_all(self, function: ast.FunctionDef) -> bool:
+        """Whether a function holds a backward or forward pass that would stand at top level elsewhere."""
+        if is_stub(function, self.asks):
+            return False
+        found: set[str] = set()
+        for node in function.body:
+            if not self._is_training(node):
+                done = effects(node)
+                found |= done.writes
+        gradients = {name for name in found if name in self.asks}
+        ds = {name for name in found if name.startswith("d")}
+        whole = ds if len(ds) >= ONE_FUNCTION else gradients | (found & {LOSS} if len(found) > ONE_FUNCTION else set())
+        return bool(whole) and not whole & self.at_top
+
+    def _is_training(self, node: ast.stmt) -> bool:
+        """Whether a loop trains: it calls ``backward()``, makes a loss, or does far too much for one gradient."""
+        if not isinstance(node, (ast.For, ast.While)):
+            return False
+        written = effects(node).writes
+        backward = any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in ast.walk(node))
+        return backward or LOSS in written or len(written) >= TRAINING_NAMES or len(written & self.asks) > 2
+
+    def _statement(self, index: int, piece: _Piece, mutators: Mutators) -> Statement:
+        written = piece.written
+        origin = written.origin(piece.node)
+        if written.broken is not None:
+            done = Effects(frozenset(), binds=written.assigns)
+            return Statement(index, piece.node, (), written.first, done, piece.section, written.broken)
+        training = self._is_training(piece.node)
+        done = Effects(frozenset()) if training else effects(piece.node, mutators)
+        return Statement(index, piece.node, written.text(piece.node), origin, done, piece.section, None, training)
+
+
+def _markers(cell: Cell) -> dict[int, int]:
+    """The exercise numbers that headings or comments of a cell open, by line."""
+    found = {}
+    for number, line in enumerate(cell.source.splitlines(), 1):
+        if not cell.is_code or line.lstrip().startswith("#"):
+            marker = MARKER.match(line)
+            if marker:
+                found[number] = int(marker[1])
+    return found
+
+
+def _scan(
+    made: Sequence[Statement],
+) -> tuple[
+    dict[str, list[tuple[int, bool]]],
+    dict[tuple[int, str], frozenset[Storage]],
+    dict[Storage, list[Change]],
+    dict[str, Storage],
+]:
+    """Follow names and their storages through the statements, top to bottom."""
+    definitions: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    storages: dict[tuple[int, str], frozenset[Storage]] = {}
+    changes: dict[Storage, list[Change]] = defaultdict(list)
+    free: dict[str, Storage] = {}
+    current: dict[str, frozenset[Storage]] = {}
+    numbers = iter(range(1 << 30))
+
+    def of(name: str) -> frozenset[Storage]:
+        if name not in current:
+            free[name] = next(numbers)
+            current[name] = frozenset({free[name]})
+        return current[name]
+
+    for statement in made:
+        done = statement.effects
+        for name in sorted(done.mutates):
+            for storage in of(name):
+                changes[storage].append(Change(statement.index, name))
+        shared = {a: of(b) for a, b in _aliases(statement.node) if a in done.binds}
+        for name in sorted(done.binds | done.may_bind):
+            new = shared.get(name, frozenset({next(numbers)}))
+            current[name] = new if name in done.binds else of(name) | new
+            storages[statement.index, name] = current[name]
+            definitions[name].append((statement.index, name in done.binds))
+    return definitions, storages, changes, free
+
+
+def _aliases(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Which names share the storage of which after an assignment."""
+    if not isinstance(node, ast.Assign):
+        return
+    for target in node.targets:
+        pairs = [(target, node.value)]
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            pairs = list(zip(target.elts, node.value.elts, strict=False))
+        for left, right in pairs:
+            root = storage_root(right)
+            if isinstance(left, ast.Name) and root is not None and root != left.id:
+                yield left.id, root
+    names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+    for name in names[1:]:
+        yield name, names[0]

@@ -1,0 +1,100 @@
+"""Grades stored stubs in this process, quickly: no box, but the same trials, checks and diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from grader.answers import Answer, Described, Failed, Other, Returned
+from grader.bench import Bench, Trial
+from grader.cases import cases
+from grader.check import NOT_RUN, Verdict, check
+from grader.course import Course
+from grader.diagnose import diagnose
+from grader.exercise import Exercise
+from grader.oracle import Oracle
+from grader.scorecard import Fault, Hint, Outcome
+from tests.cells import Cell
+
+FORWARDS = Path(__file__).parent / "forwards"
+
+Tried = Sequence[tuple[Trial, Verdict]]
+
+
+def made_up() -> dict[str, Bench]:
+    """A bench for each of the forward passes that are used in these tests alone."""
+    exercises = [Exercise.load(path.parent) for path in sorted(FORWARDS.glob("*/exercise.toml"))]
+    return {exercise.id: Bench(exercise, tuple(map(Oracle, cases(exercise))), None) for exercise in exercises}
+
+
+def of_course(course: Course) -> dict[str, Bench]:
+    """A bench for each exercise of a course; those that share a forward pass share its oracles."""
+    made: dict[int, tuple[Oracle, ...]] = {}
+    benches = {}
+    for exercise in course.exercises:
+        drawn = cases(exercise)
+        oracles = made.setdefault(id(drawn), tuple(map(Oracle, drawn)))
+        benches[exercise.id] = Bench(exercise, oracles, None)
+    return benches
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Tries stubs and says why they are wrong."""
+
+    benches: dict[str, Bench]
+
+    def tried(self, cell: Cell) -> Tried:
+        """A stored stub's calls and what became of them."""
+        module: dict[str, Any] = {}
+        exec(cell.code, module)
+        return self.called(cell.exercise, cell.gradient, module[cell.gradient])
+
+    def called(self, exercise: str, ask: str, stub: Callable[..., Any]) -> Tried:
+        """A function's calls and what became of them."""
+        bench = self.benches[exercise]
+        code = stub.__code__
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        allowed = bench.exercise.may_ask(ask)
+        if any(name not in allowed for name in parameters):
+            return ()
+        found: list[tuple[Trial, Verdict]] = []
+        for trial in bench.trials(ask, frozenset(parameters)):
+            if any(verdict.failure and verdict.outcome is Outcome.ERROR for _, verdict in found):
+                found.append((trial, NOT_RUN))
+                continue
+            answer = _answer(stub, trial)
+            verdict = check(
+                answer, trial.truth, strict_shapes=bench.exercise.strict_shapes, derived=trial.derived
+            )
+            found.append((trial, verdict))
+        return found
+
+    def hint(self, cell: Cell) -> Hint | None:
+        """What a stored stub is told."""
+        return diagnose(self.benches[cell.exercise], cell.gradient, self.tried(cell))
+
+
+def outcome(tried: Tried) -> Outcome:
+    """The outcome that decides."""
+    decisive = [verdict.outcome for trial, verdict in tried if trial.decides]
+    return next((one for one in decisive if not one.scores), decisive[0])
+
+
+def _answer(stub: Callable[..., Any], trial: Trial) -> Answer:
+    copies = {n: v.clone() if isinstance(v, torch.Tensor) else v for n, v in trial.arguments.items()}
+    try:
+        with torch.no_grad():
+            answer = stub(**copies)
+    except Exception as error:
+        name = type(error).__name__
+        return Failed(Outcome.ERROR, str(error), Fault(name, str(error), None, ()))
+    if not isinstance(answer, torch.Tensor) or answer.is_sparse or answer.device.type != "cpu":
+        return Other("None" if answer is None else f"a {type(answer).__name__}")
+    if not answer.is_floating_point():
+        return Described(str(answer.dtype), tuple(answer.shape))
+    return Returned(answer.detach())
