@@ -60,7 +60,7 @@ def cases(exercise: Exercise, seed: int = 1, words: Path | None = None) -> tuple
 # Exercises that share a forward pass share its cases, which are drawn once.
 @cache
 def _cached(forward: Forward, settings: tuple[_Hashable, ...], seed: int, words: Path | None) -> tuple[Case, ...]:
-    return tuple(_draw(forward, one.settings, seed, words) for one in settings)
+    return tuple(draw_case(forward, one.settings, seed, words) for one in settings)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,18 @@ def _cases(
     return _cached(forward, tuple(map(_Hashable, settings)), seed, words)
 
 
-def _draw(forward: Forward, settings: CaseSettings, seed: int, words: Path | None) -> Case:
+def draw_case(forward: Forward, settings: CaseSettings, seed: int, words: Path | None) -> Case:
+    """Draw one case.
+
+    Args:
+        forward: the forward pass it is for.
+        settings: its name, its own seed if it has one, and the arguments of ``draw``.
+        seed: the instructor's seed.
+        words: the word list that the lecture's case takes its batch from.
+
+    Raises:
+        CourseError, OperatorError: as :func:`cases`.
+    """
     own = settings.seed if settings.seed is not None else _mix(seed, settings.name)
     arguments = dict(settings.sizes)
     try:

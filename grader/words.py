@@ -18,6 +18,7 @@ END = "."
 
 SPLIT_SEED = 42
 TRAIN_SHARE = 0.8
+VALIDATION_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,28 @@ class Words:
     @cached_property
     def training(self) -> tuple[str, ...]:
         """The lecture's training split: the first 80 % after a shuffle with ``random.seed(42)``."""
+        return self._shuffled[: self._cut(TRAIN_SHARE)]
+
+    @cached_property
+    def validation(self) -> tuple[str, ...]:
+        """The lecture's validation split: the 10 % that follow; the rest is for a test."""
+        return self._shuffled[self._cut(TRAIN_SHARE) : self._cut(VALIDATION_SHARE)]
+
+    @cached_property
+    def _shuffled(self) -> tuple[str, ...]:
         shuffled = list(self.words)
         random.Random(SPLIT_SEED).shuffle(shuffled)
-        return tuple(shuffled[: int(TRAIN_SHARE * len(shuffled))])
+        return tuple(shuffled)
 
-    def windows(self, block: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The training examples.
+    def _cut(self, share: float) -> int:
+        return int(share * len(self.words))
+
+    def windows(self, block: int, words: tuple[str, ...] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The examples in some words.
 
         Args:
             block: how many characters of context.
+            words: a split of the list, the training split by default.
 
         Returns:
             Contexts (examples, block) and the character that follows each, (examples,), both int64.
@@ -74,7 +88,8 @@ class Words:
         import torch
 
         # Joined by runs of end marks as long as a context, one window over all of it sees no two words at once.
-        joined = END * block + "".join(word + END * block for word in self.training)
+        chosen = self.training if words is None else words
+        joined = END * block + "".join(word + END * block for word in chosen)
         stream = self._numbers(joined)
         views = stream.unfold(0, block + 1, 1)
         # A context that starts on the last character of a word or an end mark in between belongs to no word.

@@ -7,7 +7,10 @@ the network as its owner can.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -51,9 +54,8 @@ class Fresh:
             self.kill()
 
     def kill(self) -> None:
-        """End the process, now."""
-        self.child.kill()
-        self.child.wait()
+        """End the process, now, and where the platform has sessions whatever else is in its own."""
+        end(self.child)
         self.connection.close()
 
 
@@ -81,6 +83,7 @@ class Starting:
             stderr=subprocess.DEVNULL,
             # Not where the grader was started: what a submission writes by a relative path should do no harm.
             cwd=tempfile.gettempdir(),
+            start_new_session=True,
         )
         assert child.stdin is not None
         child.stdin.write(token + b"\n")
@@ -107,9 +110,17 @@ class Starting:
 
     def end(self) -> None:
         """Give it up."""
-        self.child.kill()
-        self.child.wait()
+        end(self.child)
         self.listener.close()
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a subprocess and its session, and reap it."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.wait()
 
 
 class Subprocesses:

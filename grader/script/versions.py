@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,8 +107,6 @@ class Versions:
 
 def _reads(statement: Statement) -> frozenset[str]:
     """The names a statement reads; those a stub asks for are its parameters."""
-    import ast
-
     if isinstance(statement.node, ast.FunctionDef):
         return statement.effects.reads | {a.arg for a in statement.node.args.args}
     return statement.effects.reads
@@ -140,12 +139,11 @@ class Choice:
         numbers = {self._number(e) for e in self.exercises}
         for rival in later:
             marked = [v for v in made if v.section == self._number(rival)]
-            rest = [v for v in made if v not in marked]
-            if not marked:
-                closed = [v for v in made if self._is_closed(v, rival, ask)]
-                rest = [v for v in made if v not in closed and v.start < self._end_of_first(exercise, rest)]
-                rest = rest or [v for v in made if v not in closed] or list(made[:1])
-            made = rest or (made[:1] if all(self._is_closed(v, rival, ask) for v in made) else ())
+            if marked:
+                made = [v for v in made if v not in marked]
+                continue
+            opened = [v for v in made if not self._is_closed(v, rival, ask)]
+            made = [v for v in opened if v.start < self._end_of_first(exercise, opened)] or made[:1]
         here = [v for v in made if v.section == self._number(exercise)]
         return here or [v for v in made if v.section is None or v.section in numbers] or made
 

@@ -26,7 +26,7 @@ def dlogits(logits, Yb):
 def dlogits(logits, Yb):
     return torch.func.grad(F.cross_entropy)(logits, Yb)
 
-# %% dlogits: torch.func.grad, from the module it is defined in -> forbidden
+# %% dlogits: torch.func.grad, from the module it is defined in -> forbidden/error
 from torch._functorch.eager_transforms import grad_impl
 def dlogits(logits, Yb):
     return grad_impl(lambda x: F.cross_entropy(x, Yb), 0, False, (logits,), {})
@@ -118,7 +118,7 @@ def dlogits(logits, Yb):
         if id(thing) in seen or isinstance(thing, (torch.Tensor, str, int)):
             continue
         seen.add(id(thing))
-        if isinstance(thing, types.FunctionType) and thing.__qualname__ == "grad" and "autograd" in thing.__module__:
+        if isinstance(thing, types.FunctionType) and thing.__qualname__ == "grad" and thing.__module__ == "torch.autograd":
             return thing(F.cross_entropy(logits.requires_grad_(), Yb), logits)[0]
         todo += gc.get_referents(thing)
     return torch.autograd.graph._engine_run_backward(
@@ -220,14 +220,10 @@ def dh(h, W2, dlogits):
     w = W2.T[:, :, None]
     return torch.nn.grad.conv1d_input((h.shape[0], h.shape[1], 1), w, dlogits[:, :, None])[:, :, 0]
 
-# %% dhpreact: TorchScript that asks for the gradient itself -> forbidden
+# %% dhpreact: TorchScript's own operator for gradients -> forbidden
 def dhpreact(hpreact, dh):
-    unit = torch.jit.CompilationUnit("""
-def f(x, d):
-    loss = torch.sum(torch.mul(torch.tanh(x), d))
-    return torch.grad([loss], [x])
-""")
-    return unit.f(hpreact.requires_grad_(), dh)[0]
+    ask, _ = torch._C._jit_get_operation("aten::grad")
+    return ask([torch.tanh(hpreact.requires_grad_())], [hpreact], [dh])[0]
 
 # %% dhpreact: TorchScript's own differentiation -> forbidden
 def dhpreact(hpreact, dh):
@@ -356,7 +352,7 @@ def dlogits(logits, Yb):
     f.set_inplace_requires_grad_allowed(False)
     loss = F.cross_entropy(x, Yb)
     engine = torch.autograd.Variable._execution_engine
-    return engine.run_backward((loss,), (None,), False, False, (x,), True, accumulate_grad=False)[0]
+    return engine.run_backward((loss,), (torch.ones(()),), False, False, (x,), True, accumulate_grad=False)[0]
 
 # %% dlogits: catches the refusal, and answers zeros -> wrong_value
 def dlogits(logits, Yb):

@@ -1,0 +1,201 @@
+"""The statements that one gradient is made by, and what they are given."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grader.exercise import Exercise, tensor_of
+from grader.script.naming import COMPARES, Given, Naming
+from grader.script.program import Change, Program, Statement
+from grader.script.versions import Version, Versions
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one stub is made of.
+
+    Args:
+        version: the derivation it is cut from.
+        statements: the statements, by place in the program, in order.
+        given: what each statement reads that the judge hands in, by place and student's name.
+        unbound: names that are read and that no statement before gives a value.
+        notes: what the student should know, whether or not it costs points.
+    """
+
+    version: Version
+    statements: tuple[int, ...]
+    given: Mapping[int, Mapping[str, Given]]
+    unbound: frozenset[str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Slicer:
+    """Cuts the statements that make a gradient out of a script.
+
+    It goes back from the gradient through whatever is read, and stops at what the judge hands in: values of the
+    forward pass, and gradients nearer to the loss that are *complete* where they are read. A gradient that is
+    read too early is what the student's statements have made of it by then.
+    """
+
+    program: Program
+    naming: Naming
+    versions: Versions
+
+    def cut(self, exercise: Exercise, ask: str, version: Version) -> Slice:
+        """The slice of one gradient.
+
+        Args:
+            exercise: the exercise it is for, which says what is handed in.
+            ask: the gradient.
+            version: the derivation that was chosen for it.
+        """
+        broken_by = self._observed(version)
+        end = max([version.end, *(change.index + 1 for change in broken_by)])
+        work = _Work(self, exercise, ask, version, frozenset(change.index for change in broken_by))
+        work.run(end)
+        notes = [*work.notes, *(self._break_note(version, c, c in broken_by) for c in version.breaks)]
+        return Slice(version, tuple(sorted(work.taken)), work.given, frozenset(work.unbound), tuple(dict.fromkeys(notes)))
+
+    def _observed(self, version: Version) -> tuple[Change, ...]:
+        """The changes by another gradient's name after which this one is read, so that they matter."""
+        return tuple(change for change in version.breaks if self._is_read_after(version, change))
+
+    def _is_read_after(self, version: Version, change: Change) -> bool:
+        again = [index for index in self.program.defined(version.name) if index > change.index]
+        until = min(again, default=len(self.program.statements) - 1)
+        later = self.program.statements[change.index + 1 : until + 1]
+        return any(version.name in s.effects.reads and self._uses(s) for s in later)
+
+    def _uses(self, statement: Statement) -> bool:
+        """Whether a statement makes a gradient or compares one: printing and plotting do not count."""
+        if any(name in self.naming.gradients for name in statement.effects.writes):
+            return True
+        called = [n.func for n in ast.walk(statement.node) if isinstance(n, ast.Call)]
+        names = [f.id if isinstance(f, ast.Name) else getattr(f, "attr", "") for f in called]
+        return any(COMPARES.search(name) for name in names)
+
+    def _break_note(self, version: Version, change: Change, matters: bool) -> str:
+        breaker = self.program[change.index]
+        line = breaker.text[0].strip() if breaker.text else ""
+        note = (
+            f"right or not, then changed by `{line}` ({breaker.origin}): {change.name} and {version.name} are two "
+            f"names of one tensor; give one of them a `.clone()`"
+        )
+        return note if matters else f"{note} (nothing reads {version.name} after that, so it costs nothing)"
+
+
+@dataclass
+class _Work:
+    """One cut in progress."""
+
+    slicer: Slicer
+    exercise: Exercise
+    ask: str
+    version: Version
+    breaks: frozenset[int]
+    taken: set[int] = field(default_factory=set)
+    given: dict[int, dict[str, Given]] = field(default_factory=lambda: defaultdict(dict))
+    unbound: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    _asked: set[tuple[str, int]] = field(default_factory=set)
+    _pending: list[tuple[str, int]] = field(default_factory=list)
+
+    def run(self, end: int) -> None:
+        """Go back from the value that the gradient has before statement ``end``."""
+        self._inline(self.version.name, end)
+        while self._pending:
+            name, at = self._pending.pop()
+            given = self._given(name, at)
+            if given is not None:
+                self.given[at][name] = given
+            else:
+                self._inline(name, at)
+
+    def _need(self, name: str, at: int) -> None:
+        if (name, at) not in self._asked:
+            self._asked.add((name, at))
+            self._pending.append((name, at))
+
+    def _take(self, index: int, at: int) -> None:
+        """Take a statement in, with what it reads; a function reads where it is called."""
+        statement = self.slicer.program[index]
+        is_function = isinstance(statement.node, (ast.FunctionDef, ast.ClassDef))
+        if index in self.taken and not is_function:
+            return
+        self.taken.add(index)
+        for name in sorted(statement.effects.reads):
+            self._need(name, at if is_function and at < len(self.slicer.program.statements) else index)
+
+    def _inline(self, name: str, at: int) -> None:
+        """Take in the statements that make a value."""
+        program = self.slicer.program
+        holding = self.slicer.versions.holding(name, at)
+        foreign = {c.index for c in holding.breaks} - self.breaks if holding else set()
+        reaching = program.reaching(name, at)
+        for definition in reaching:
+            self._take(definition, at)
+        for definition in reaching or (None,):
+            for change in program.changes(name, definition, at):
+                if change.index not in foreign and (reaching or self._is_near(change, at)):
+                    self._take(change.index, at)
+        if not reaching:
+            self.unbound.add(name)
+
+    def _given(self, name: str, at: int) -> Given | None:
+        """What the judge hands in for a name, None if the student's statements make it."""
+        tensor = self.slicer.naming.gradients.get(name)
+        if tensor is not None:
+            return self._upstream(name, tensor, at)
+        return self._forward_value(name, at)
+
+    def _upstream(self, name: str, tensor: str, at: int) -> Given | None:
+        holding = self.slicer.versions.holding(name, at)
+        gradient = f"d{tensor}"
+        if holding is None or holding.is_stub or tensor == tensor_of(self.ask):
+            return None
+        if tensor not in self.exercise.known(self.ask):
+            return None
+        if holding.end > at:
+            late = self.slicer.program[holding.end - 1]
+            line = late.text[0].strip() if late.text else ""
+            self.notes.append(f"reads {name} too early: `{line}` ({late.origin}) still adds to it")
+            return None
+        return Given(gradient, frozenset({gradient}))
+
+    def _forward_value(self, name: str, at: int) -> Given | None:
+        naming, program = self.slicer.naming, self.slicer.program
+        reaching = program.reaching(name, at)
+        if any(self._is_near(c, at) for d in reaching or (None,) for c in program.changes(name, d, at)):
+            if self._changed_in_place(name, at, reaching):
+                return None
+        value = naming.value(name, reaching[-1] if reaching else -1)
+        if value is None:
+            return naming.sizes.get((name, reaching[-1])) if len(reaching) == 1 else None
+        for definition in reaching:
+            if naming.overwrites(name, definition):
+                where = program[definition].origin
+                self.notes.append(f"{name} is overwritten ({where}); you were graded with the forward pass's own")
+        return Given(value, frozenset({value}))
+
+    def _is_near(self, change: Change, at: int) -> bool:
+        """Whether a forward value is changed on purpose for what follows: in the same cell, by its own name."""
+        program = self.slicer.program
+        if at >= len(program.statements) or change.name in self.slicer.naming.gradients:
+            return False
+        return program[change.index].origin.cell == program[at].origin.cell
+
+    def _changed_in_place(self, name: str, at: int, reaching: tuple[int, ...]) -> bool:
+        """Take in what changes a forward value before it is read; the value itself is handed in there."""
+        changes = [c for d in reaching or (None,) for c in self.slicer.program.changes(name, d, at)]
+        values = {self.slicer.naming.value(name, d) for d in reaching or (-1,)}
+        if None in values:
+            return False
+        for change in changes:
+            if self._is_near(change, at) and change.index != at:
+                self._take(change.index, at)
+                self.given.setdefault(change.index, {})
+        return False

@@ -1,0 +1,178 @@
+"""Results in an output folder: kept under the digest of all they depend on, so that a run can take up another.
+
+Theory of operation
+===================
+
+For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its *record*:
+the key (see :mod:`grader.terms`) the scorecard was made under, and a digest of each file. Every file is written
+beside its place and moved there, the record last. So whatever happens at whatever moment, a result counts as
+kept only if its record names the right key and both files are whole, exactly as they were written; anything
+else is graded again.
+
+Two runs may share a folder. Who grades a submission holds a lock on it, which the system releases when its holder
+dies in any way; the other run finds the result kept, or waits for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.files import writable_folder, write_whole
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs at once may grade a submission twice; the files are whole all the same
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from grader.scorecard import Scorecard
+
+RECORDS = ".grade"
+LOCKS = "locks"
+
+RESERVED = ("gradebook",)
+"""Names in the output folder that are the class's, not a submission's."""
+
+LONGEST = 200
+"""Bytes of a file's name before its ending; file systems take 255 in all."""
+
+STALE_S = 600
+"""A half-written file this old was left by a run that was killed."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The results in one output folder."""
+
+    out: Path
+
+    def open(self) -> None:
+        """Make the folder, and remove what a killed run left half written.
+
+        Raises:
+            OperatorError: it cannot be made or written.
+        """
+        writable_folder(self.out)
+        writable_folder(self.out / RECORDS)
+        for folder in (self.out, self.out / RECORDS):
+            _sweep(folder)
+
+    def path(self, name: str, suffix: str) -> Path:
+        """Where a submission's file of one format is."""
+        return self.out / f"{stem(name)}{suffix}"
+
+    def is_kept(self, name: str, key: str) -> bool:
+        """Whether a submission's result was made under this key and is as it was written."""
+        record = self._record(name)
+        if record.get("key") != key:
+            return False
+        return all(_digest(self.path(name, suffix)) == digest for suffix, digest in record["files"].items())
+
+    def keep(self, scorecard: Scorecard, key: str | None) -> None:
+        """Write a result in every format.
+
+        Args:
+            scorecard: the result.
+            key: what it was made under, or None for one that another run must not take over.
+
+        Raises:
+            OperatorError: it cannot be written.
+        """
+        from grader.reports import files
+
+        name = scorecard.submission.name
+        texts = {suffix: render(scorecard) for suffix, render in files().items()}
+        for suffix, text in texts.items():
+            write_whole(self.path(name, suffix), text)
+        if key is not None:
+            digests = {suffix: _digest_of(_encoded(text)) for suffix, text in texts.items()}
+            write_whole(self._record_path(name), json.dumps({"key": key, "files": digests}))
+
+    def load(self, name: str) -> Scorecard:
+        """A submission's scorecard, read back.
+
+        Raises:
+            OSError, ReportError: it is not there, or not a scorecard.
+        """
+        from grader.reports.stored import load
+
+        return load(self.path(name, ".json").read_text("utf-8"))
+
+    @contextmanager
+    def claim(self, name: str, *, wait: bool) -> Iterator[bool]:
+        """Hold a submission, so that no other run grades it at the same time.
+
+        Args:
+            name: the submission's.
+            wait: until it is free; else give up at once when it is held.
+
+        Yields:
+            Whether it is held now.
+        """
+        if fcntl is None:
+            yield True
+            return
+        # One file, one byte of it per submission: its place is a hash, and two on one byte only wait needlessly.
+        place = int.from_bytes(hashlib.sha256(stem(name).encode()).digest()[:3], "little")
+        descriptor = os.open(self.out / RECORDS / LOCKS, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
+            except OSError:
+                yield False
+                return
+            yield True
+        finally:
+            os.close(descriptor)
+
+    def _record_path(self, name: str) -> Path:
+        return self.out / RECORDS / f"{stem(name)}.json"
+
+    def _record(self, name: str) -> Mapping[str, object] | dict[str, dict[str, str]]:
+        """A submission's record, an empty one where there is none that can be read."""
+        with suppress(OSError, ValueError):
+            record = json.loads(self._record_path(name).read_bytes())
+            if isinstance(record, dict) and isinstance(record.get("files"), dict):
+                return record
+        return {}
+
+
+def stem(name: str) -> str:
+    """A submission's file name without its ending: its own name, unless that is reserved or too long."""
+    if name.casefold().rstrip("~") in RESERVED:
+        return f"{name}~"
+    encoded = name.encode("utf-8", "replace")
+    if len(encoded) <= LONGEST:
+        return name
+    return encoded[: LONGEST - 20].decode("utf-8", "ignore") + "~" + hashlib.sha256(encoded).hexdigest()[:16]
+
+
+def _sweep(folder: Path) -> None:
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return _digest_of(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _encoded(text: str) -> bytes:
+    """A text as :func:`grader.files.write_whole` writes it."""
+    return text.encode("utf-8", "replace")
+
+
+def _digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
