@@ -11,7 +11,6 @@ from grader.answers import Answer, Described, Failed, Other, Returned
 from grader.oracle import Truth
 from grader.scorecard import Difference, Outcome
 
-NOT_FLOAT = "float"
 LEADING_ONES = "the shape {found} is taken for {expected}: they differ by leading 1s alone"
 DOUBLE = "the answer is float64, its inputs float32: it is taken as it is"
 UNDERIVED = "zeros, whatever the upstream: ask for the gradient of the line that uses it, and go back through it"
@@ -62,9 +61,12 @@ def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived:
             message = f"returned {description}, expected a tensor"
             return Verdict(Outcome.NOT_A_TENSOR, failure=Failed(Outcome.NOT_A_TENSOR, message))
         case Described(dtype=dtype, shape=shape):
-            outcome = Outcome.WRONG_SHAPE if NOT_FLOAT in dtype else Outcome.WRONG_DTYPE
+            if "float" in dtype:  # so many numbers that they were not sent
+                return Verdict(Outcome.WRONG_SHAPE, found_shape=shape)
             message = f"returned a tensor of {dtype}, expected floating-point numbers"
-            return Verdict(outcome, found_shape=shape, failure=Failed(outcome, message))
+            return Verdict(
+                Outcome.WRONG_DTYPE, found_shape=shape, failure=Failed(Outcome.WRONG_DTYPE, message)
+            )
         case Returned(tensor=tensor):
             return _compare(tensor, truth, strict_shapes=strict_shapes, derived=derived)
 
@@ -75,7 +77,7 @@ def _compare(tensor: Tensor, truth: Truth, *, strict_shapes: bool, derived: bool
         return Verdict(Outcome.WRONG_SHAPE, found_shape=found)
     notes = []
     if found != expected:
-        notes.append(LEADING_ONES.format(found=_shape(found), expected=_shape(expected)))
+        notes.append(LEADING_ONES.format(found=found, expected=expected))
     if tensor.dtype.itemsize == 8:
         notes.append(DOUBLE)
     answer = tensor.reshape(expected)
@@ -112,6 +114,3 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
         shape = shape[1:]
     return shape
 
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return str(shape)
