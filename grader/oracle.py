@@ -102,15 +102,15 @@ class Oracle:
     @cached_property
     def truths(self) -> Mapping[str, Truth]:
         """The truth of every gradient, by its tensor's name."""
-        disturbed = [run.gradients for run in self._disturbed]
-        return _truths(self._precise.gradients, self._single.gradients, disturbed)
+        disturbed = [run.gradients for run in self.disturbed]
+        return _truths(self.precise.gradients, self._single.gradients, disturbed)
 
     def paths(self, name: str) -> Mapping[str, Truth]:
         """What flows back into ``name`` through each line that uses it, by that line's name."""
         found = {}
         for step in self.case.forward.users(name):
-            precise = self._share(self._precise, step, name)
-            deviations = [(self._share(run, step, name) - precise).abs().max() for run in self._disturbed]
+            precise = self._share(self.precise, step, name)
+            deviations = [(self._share(run, step, name) - precise).abs().max() for run in self.disturbed]
             found[step.name] = Truth(precise, precise.float(), float(max(deviations)))
         return found
 
@@ -124,7 +124,7 @@ class Oracle:
         key = (frozenset(drawn), frozenset(wanted))
         if key not in self._random:
             precise, single, *disturbed = (
-                self._under(run, *key) for run in (self._precise, self._single, *self._disturbed)
+                self.under(run, *key) for run in (self.precise, self._single, *self.disturbed)
             )
             self._random[key] = _truths(precise, single, disturbed)
         return self._random[key]
@@ -134,11 +134,13 @@ class Oracle:
         return self._run(torch.float32)
 
     @cached_property
-    def _precise(self) -> Run:
+    def precise(self) -> Run:
+        """The run in float64."""
         return self._run(torch.float64)
 
     @cached_property
-    def _disturbed(self) -> tuple[Run, ...]:
+    def disturbed(self) -> tuple[Run, ...]:
+        """Runs in float64 that are rounded as float32 would round, each in its own way."""
         generator = self.case.generator("rounding")
         return tuple(self._run(torch.float64, generator) for _ in range(RUNS))
 
@@ -156,7 +158,7 @@ class Oracle:
 
         return Run.of(self.case.forward.run(inputs, transform))
 
-    def _under(self, run: Run, drawn: frozenset[str], wanted: frozenset[str]) -> Mapping[str, Tensor]:
+    def under(self, run: Run, drawn: frozenset[str], wanted: frozenset[str]) -> Mapping[str, Tensor]:
         """The gradients of ``loss'`` in one run."""
         loss = run.values[LOSS]
         for name in sorted(drawn):
@@ -164,7 +166,7 @@ class Oracle:
         return _gradients(loss, run.values, sorted(wanted))
 
     def _upstream(self, name: str) -> Tensor:
-        """``r_a``: standard normal numbers over the root of the number of rows, the same for every stub."""
+        """``r_a``: standard normal numbers over the number of rows, the same for every stub."""
         like = self.case.values[name]
         drawn = torch.randn(like.shape, generator=self.case.generator(f"upstream of {name}"))
         return drawn / max(1, like.shape[0] if like.dim() else 1)

@@ -13,12 +13,13 @@ DEFAULT_SEED = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """A seed, a word list, and limits; None leaves it to the exercise."""
+    """A seed, a word list, limits (None leaves them to the exercise), and how much hints may tell."""
 
     seed: int = DEFAULT_SEED
     words: Path | None = None
     time_limit_s: float | None = None
     memory_limit_mb: int | None = None
+    hints: str = "full"
 
     def limits(self, exercise: Exercise) -> Limits:
         """What a box of this exercise may use."""

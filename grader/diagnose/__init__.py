@@ -1,8 +1,9 @@
 """Why an answer is wrong: hypotheses made from the forward pass, held against what a student returned.
 
-Each file in ``families`` holds one family of hypotheses and the words for it. They are asked in the order of their
-``ORDER``; the first explanation that is the student's answer, within the check's tolerance, in every case that
-decides is the hint. A hint is never a guess: where nothing explains all the cases, only what is plain is said.
+Each file in ``families`` holds one family of hypotheses and the words for it. They are asked in the order of
+their ``ORDER``; the first explanation that is the student's answer, within the check's tolerance, in every
+case that decides is the hint. A hint is never a guess: where nothing explains all the cases, only what is
+plain is said.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from grader.bench import Bench, Trial
 from grader.check import Verdict
 from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
+from grader.exercise import tensor_of
 from grader.scorecard import Hint, Outcome
 
 SILENT = frozenset(
@@ -64,9 +66,11 @@ def diagnose(bench: Bench, ask: str, tried: Sequence[tuple[Trial, Verdict]]) -> 
         tried: the stub's calls and what became of them.
 
     Returns:
-        The best explanation, or None for a right answer, for an outcome that speaks for itself, and where nothing
-        can be said for certain.
+        The best explanation, or None for a right answer, for an outcome that speaks for itself, for an ask
+        that is no gradient of the forward pass, and where nothing can be said for certain.
     """
+    if tensor_of(ask) not in bench.exercise.forward.names:
+        return None
     inquiry = Inquiry(Knowledge.of(bench), ask, tuple(tried))
     if inquiry.outcome.scores or inquiry.outcome in SILENT:
         return None

@@ -9,7 +9,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import CodeType
 
 import torch
@@ -73,22 +73,14 @@ class Line:
         )
 
     def readings(self, tensor: str) -> Iterator[tuple[CodeType, CodeType]]:
-        """Each ``tensor[...]`` in the line: the code of that part, and of the line with :data:`PART` for it."""
+        """Each ``tensor[...]`` in the line: its code, and that of the line with :data:`PART` in its place."""
         for node in ast.walk(self.expression):
             if (
                 isinstance(node, ast.Subscript)
                 and isinstance(node.value, ast.Name)
                 and node.value.id == tensor
             ):
-                at = (node.lineno, node.col_offset)
-                rest = self._rewritten(
-                    lambda other, at=at: (  # type: ignore[misc]
-                        ast.Name(PART, ast.Load())
-                        if isinstance(other, ast.Subscript) and (other.lineno, other.col_offset) == at
-                        else None
-                    )
-                )
-                yield _compiled(node), rest
+                yield _compiled(node), self._rewritten(partial(_stand_in, node))
 
     @cached_property
     def constants(self) -> tuple[float, ...]:
@@ -157,7 +149,7 @@ class Line:
 
         Args:
             values: forward values, in float64.
-            tensor: the name with respect to which to go back; :data:`PART` takes its value from ``values``, too.
+            tensor: the name with respect to which to go back, perhaps :data:`PART`.
             upstream: the gradient that arrives at the line, None for ones.
             code: the line altered, None for the line as it is.
 
@@ -172,7 +164,7 @@ class Line:
             total = (result if upstream is None else result * upstream).sum()
             if not total.requires_grad:
                 return None
-            (share,) = torch.autograd.grad(total, leaf)
+            share: Tensor = torch.autograd.grad(total, leaf)[0]
         except (RuntimeError, IndexError, TypeError, ValueError, AssertionError):
             return None
         return share
@@ -187,6 +179,15 @@ def read(forward: Forward) -> Mapping[str, Line]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
     return {step.name: Line(forward, step, assigned[step.line]) for step in forward.steps}
+
+
+def _stand_in(place: ast.Subscript, node: ast.AST) -> ast.AST | None:
+    """:data:`PART` for the subscript that stands at one place, nothing for all other nodes."""
+    same = isinstance(node, ast.Subscript) and (node.lineno, node.col_offset) == (
+        place.lineno,
+        place.col_offset,
+    )
+    return ast.Name(PART, ast.Load()) if same else None
 
 
 class _Rewriter(ast.NodeTransformer):

@@ -13,6 +13,9 @@ NEAR = 2e-4
 LARGEST = 12
 """Constants are told as whole numbers up to this, or as one over them."""
 
+PLAIN = (1.0, -1.0, 0.0, 2.0, 0.5, -2.0, -0.5)
+WHOLE = tuple(sign * value for k in range(3, LARGEST + 1) for value in (float(k), 1 / k) for sign in (1, -1))
+
 _Relation = Callable[[float], float]
 
 Sizes = Mapping[str, float]
@@ -27,16 +30,30 @@ class Factor:
         said: as one would write it, such as ``1 / n``.
         values: its value in each case.
         named: whether it is a whole number, one over it, or a relation to sizes; else just some constant.
+        written: the constant of the forward line that it is, or is one over, if it is one.
     """
 
     said: str
     values: tuple[float, ...]
     named: bool = True
+    written: float | None = None
 
     @property
     def constant(self) -> float | None:
         """Its value where that is the same in all cases."""
         return self.values[0] if len(set(self.values)) == 1 else None
+
+    @property
+    def turns(self) -> bool:
+        """Whether it turns the sign, and not just because a constant of the line does."""
+        return self.written is None and all(value < 0 for value in self.values)
+
+    @property
+    def upright(self) -> Factor:
+        """The same factor without a turned sign."""
+        if not self.turns:
+            return self
+        return Factor(self.said.removeprefix("-"), tuple(-value for value in self.values), self.named)
 
 
 def constant(value: float, cases: int) -> Factor:
@@ -71,12 +88,26 @@ def understand(
     if not told or not all(math.isfinite(e) for e, _ in told):
         return None
     values = [e for e, _ in told]
-    for value in _constants(special):
+    for value in PLAIN[:3]:
         if all(_near(e, value) for e in values):
             return constant(value, len(sizes))
-    for words, relation in _relations(sizes):
+    for written in special:
+        for value in (written, 1 / written, -written, -1 / written) if written else ():
+            if all(_near(e, value) for e in values):
+                return Factor(said(value), (value,) * len(sizes), written=written)
+    for value in PLAIN[3:]:
+        if all(_near(e, value) for e in values):
+            return constant(value, len(sizes))
+    # One case alone cannot tell a constant from a size, nor one relation to several sizes from another.
+    alone = len(values) == 1
+    for value in () if alone else WHOLE:
+        if all(_near(e, value) for e in values):
+            return constant(value, len(sizes))
+    for words, relation in _relations(sizes, alone):
         if all(e is None or _near(e, r) for e, r in zip(estimates, relation, strict=True)):
             return Factor(words, tuple(relation))
+    if len(values) > 2 and (found := _over_a_number(values, [s for _, s in told], sizes)) is not None:
+        return found
     middle = sorted(values)[len(values) // 2]
     if len(values) > 1 and all(_near(e, middle) for e in values):
         return Factor(said(middle), (middle,) * len(sizes), named=False)
@@ -87,19 +118,34 @@ def _near(found: float, wanted: float) -> bool:
     return abs(found - wanted) <= NEAR * max(abs(wanted), 1e-3)
 
 
-def _constants(special: Sequence[float]) -> Iterator[float]:
-    yield from (1.0, -1.0, 0.0, 2.0, 0.5, -2.0, -0.5)
-    for value in special:
-        if value:
-            yield from (value, 1 / value, -value, -1 / value)
-    for whole in range(3, LARGEST + 1):
-        yield from (float(whole), 1 / whole, -float(whole), -1 / whole)
+def _over_a_number(values: Sequence[float], told: Sequence[Sizes], sizes: Sequence[Sizes]) -> Factor | None:
+    """A relation to a size, over (or times) a number that is itself a size of the first case."""
+    numbers = {size + shift for size in told[0].values() for shift in (0, -1)}
+    for name in told[0]:
+        for words, relation in _of_one(name):
+            if any(s[name] < 2 for s in sizes):
+                break
+            ratio = values[0] / relation(told[0][name])
+            if not all(_near(v, ratio * relation(s[name])) for v, s in zip(values, told, strict=True)):
+                continue
+            for number in numbers:
+                if number > 1 and (_near(ratio, 1 / number) or _near(ratio, number)):
+                    exact, sign = (number, "*") if _near(ratio, number) else (1 / number, "/")
+                    return Factor(
+                        f"{words} {sign} {number:g}", tuple(exact * relation(s[name]) for s in sizes)
+                    )
+    return None
 
 
-def _relations(sizes: Sequence[Sizes]) -> Iterator[tuple[str, list[float]]]:
-    """Relations to sizes that vary over the cases (one size alone may be told from a constant by one case)."""
+def _relations(sizes: Sequence[Sizes], alone: bool) -> Iterator[tuple[str, list[float]]]:
+    """Relations to sizes, the simplest first; ``alone`` keeps to a size and one over it."""
     names = [name for name in sizes[0] if all(s[name] > 1 for s in sizes)]
     first = [(words, [value(s[name]) for s in sizes]) for name in names for words, value in _of_one(name)]
+    if alone:
+        simple = [pair for name in names for pair in first if pair[0] in (name, f"1 / {name}")]
+        yield from simple
+        yield from ((f"-{_bracketed(words)}", [-value for value in values]) for words, values in simple)
+        return
     second = [
         pair
         for i, one in enumerate(names)
@@ -120,8 +166,11 @@ def _relations(sizes: Sequence[Sizes]) -> Iterator[tuple[str, list[float]]]:
         (-0.5, "-1/2 * "),
     ):
         for words, values in first + second:
-            text = f"{before}({words})" if before and " " in words else f"{before}{words}"
-            yield text, [times * value for value in values]
+            yield before + (_bracketed(words) if before else words), [times * value for value in values]
+
+
+def _bracketed(words: str) -> str:
+    return f"({words})" if " " in words and not words.startswith("(") else words
 
 
 def _of_one(name: str) -> Iterator[tuple[str, _Relation]]:
@@ -133,6 +182,12 @@ def _of_one(name: str) -> Iterator[tuple[str, _Relation]]:
     yield f"({name} - 1) / {name}", lambda a: (a - 1) / a
     yield f"{name}**0.5", lambda a: a**0.5
     yield f"1 / {name}**0.5", lambda a: a**-0.5
+    yield f"({name} - 1)**2", lambda a: (a - 1) ** 2
+    yield f"1 / ({name} - 1)**2", lambda a: (a - 1) ** -2
+    yield f"({name} / ({name} - 1))**2", lambda a: (a / (a - 1)) ** 2
+    yield f"(({name} - 1) / {name})**2", lambda a: ((a - 1) / a) ** 2
+    yield f"{name} * ({name} - 1)", lambda a: a * (a - 1)
+    yield f"1 / ({name} * ({name} - 1))", lambda a: 1 / (a * (a - 1))
     yield f"{name}**2", lambda a: a**2
     yield f"1 / {name}**2", lambda a: a**-2
 
@@ -151,7 +206,7 @@ def written_out(
             if number <= 1 or any(s[name] + shift < 1 for s in sizes):
                 continue
             label = name if not shift else f"{name} - 1"
-            for power in (1, -1):
+            for power in (1, -1, 0.5, -0.5):
                 values = tuple((number / (s[name] + shift)) ** power for s in sizes)
                 if all(e is None or _near(e, v) for e, v in zip(estimates, values, strict=True)):
                     return Factor(f"({number:g} / ({label}))**{power}", values), label, number

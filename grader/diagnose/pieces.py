@@ -14,7 +14,7 @@ from grader.forward import LOSS, Values
 from grader.oracle import Run
 
 Upstream = Callable[[Run], Tensor | None]
-Change = Callable[[Values], Values]
+Change = Callable[[Run], Values]
 
 MOST_ROUTES = 8
 """Beyond this many ways from a tensor to the known gradients, telling them apart would explain nothing."""
@@ -29,14 +29,19 @@ class Part:
         line: the line it flows back through; of a longer route, the line that sets it apart from the others.
         tensor: with respect to which it goes back through that line.
         use: which of the line's uses of the tensor it is, None where there is one.
-        route: the tensors on the way, from the line's own towards the loss.
+        lines: the lines on the way, from the one that uses the tensor towards the loss.
     """
 
     piece: Piece
     line: Line
     tensor: str
     use: int | None = None
-    route: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """The tensors on the way, from the line's own towards the loss."""
+        return tuple(line.name for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Alteration:
     Args:
         label: what tells it from other alterations of the same use.
         upstream: what takes the place of the gradient that arrives; None for ones in its place.
-        change: what is done to the forward values first.
+        change: the forward values that take the place of the run's.
         code: the line altered.
     """
 
@@ -75,9 +80,10 @@ def back(line: Line, tensor: str, use: int | None, altered: Alteration | None = 
     code = how.code or (None if use is None else line.use(tensor, use))
 
     def work_out(run: Run) -> Tensor | None:
-        values = {**run.values, PART: run.values[tensor]}
-        if how.change is not None:
-            values = how.change(values)
+        changed = {} if how.change is None else how.change(run)
+        values = {**run.values, PART: run.values[tensor], **changed}
+        if tensor in changed:
+            values[PART] = changed[tensor]
         upstream = None
         if how.upstream is not None:
             upstream = how.upstream(run)
@@ -106,7 +112,7 @@ def value(tensor: str) -> Piece:
 
 def parts(inquiry: Inquiry) -> tuple[Part, ...]:
     """The shares of a gradient, one for each place in the forward pass that uses the tensor."""
-    return tuple(_parts(inquiry))
+    return inquiry.once("parts", lambda: tuple(_parts(inquiry)))
 
 
 def _parts(inquiry: Inquiry) -> Iterator[Part]:
@@ -115,7 +121,7 @@ def _parts(inquiry: Inquiry) -> Iterator[Part]:
         uses = line.uses(tensor)
         for use in range(uses):
             place = use if uses > 1 else None
-            yield Part(back(line, tensor, place), line, tensor, place, (line.name,))
+            yield Part(back(line, tensor, place), line, tensor, place, (line,))
 
 
 def routes(inquiry: Inquiry) -> tuple[Part, ...]:
@@ -124,11 +130,22 @@ def routes(inquiry: Inquiry) -> tuple[Part, ...]:
     Returns:
         Nothing where there is one way only, too many, or no more than the lines that use the tensor.
     """
+    return inquiry.once("routes", lambda: _routes(inquiry))
+
+
+def _routes(inquiry: Inquiry) -> tuple[Part, ...]:
     found = list(_ways(inquiry, inquiry.tensor, ()))[: MOST_ROUTES + 1]
     if not 1 < len(found) <= MOST_ROUTES or all(len(way) == 1 for way in found):
         return ()
     return tuple(
-        Part(_route(inquiry, way), _apart(inquiry, way, found), inquiry.tensor, None, way) for way in found
+        Part(
+            _route(inquiry, way),
+            _apart(inquiry, way, found),
+            inquiry.tensor,
+            None,
+            tuple(inquiry.known.lines[name] for name in way),
+        )
+        for way in found
     )
 
 
@@ -136,7 +153,7 @@ def _ways(inquiry: Inquiry, tensor: str, behind: tuple[str, ...]) -> Iterator[tu
     forward = inquiry.known.exercise.forward
     for step in forward.users(tensor):
         way = (*behind, step.name)
-        restricted = inquiry.known.exercise.upstreams is not None and not inquiry.asked
+        restricted = inquiry.available <= {LOSS}
         goes_on = restricted or inquiry.asked & forward.descendants(step.name)
         if step.name == LOSS or step.name in inquiry.asked or not goes_on:
             yield way

@@ -1,8 +1,8 @@
 """What a diagnosis looks at: the cases with their true values and gradients, and a student's answers to them.
 
-A hypothesis is made of *pieces*: tensors worked out from the true forward values and gradients of a case. Each is
-worked out in the oracle's undisturbed run and in those with rounding, so that an explanation is held to a
-tolerance derived exactly as the check derives its own.
+A hypothesis is made of *pieces*: tensors worked out from the true forward values and gradients of a case.
+Each is worked out in the oracle's undisturbed run and in those with rounding, so that an explanation is held
+to a tolerance derived exactly as the check derives its own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -21,12 +22,10 @@ from grader.diagnose.lines import Line, read
 from grader.diagnose.numbers import Sizes
 from grader.exercise import Exercise, tensor_of
 from grader.forward import LOSS, Values
-from grader.oracle import Oracle, Run, Truth
+from grader.oracle import ROUNDING, Oracle, Run, Truth
 from grader.scorecard import Outcome
 
-KEPT = "_diagnosis"
-"""Where what is worked out once for a bench is kept: on the bench, so that it lives exactly as long."""
-
+T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Piece:
@@ -52,17 +51,31 @@ class Scene:
     @property
     def runs(self) -> int:
         """How many runs there are: the undisturbed one, and those with rounding."""
-        return 1 + len(self.oracle._disturbed)
+        return 1 + len(self.oracle.disturbed)
 
     @cached_property
     def _runs(self) -> tuple[Run, ...]:
-        return tuple(self._seen(run) for run in (self.oracle._precise, *self.oracle._disturbed))
+        generator = self.oracle.case.generator("rounding of what arrives")
+        disturbed = (self._rounded(self._seen(run), generator) for run in self.oracle.disturbed)
+        return (self._seen(self.oracle.precise), *disturbed)
 
     def _seen(self, run: Run) -> Run:
         values = {n: v.detach() if isinstance(v, Tensor) else v for n, v in run.values.items()}
         if not self.drawn:
             return Run(values, run.gradients)
-        return Run(values, self.oracle._under(run, self.drawn, frozenset(run.gradients)))
+        return Run(values, self.oracle.under(run, self.drawn, frozenset(run.gradients)))
+
+    def _rounded(self, run: Run, generator: torch.Generator) -> Run:
+        """A run whose gradients are rounded once more, as those handed to a stub are.
+
+        A disturbed run's own gradients fit together exactly: where they cancel, no rounding would show.
+        """
+        rounded = {
+            name: gradient
+            * (1 + ROUNDING * torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype))
+            for name, gradient in run.gradients.items()
+        }
+        return Run(run.values, rounded)
 
     @property
     def values(self) -> Values:
@@ -115,15 +128,14 @@ class Knowledge:
     exercise: Exercise
     oracles: tuple[Oracle, ...]
     _scenes: dict[tuple[str, frozenset[str]], Scene] = field(default_factory=dict, repr=False)
-    _stacks: dict[Hashable, Tensor] = field(default_factory=dict, repr=False)
+    _once: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, bench: Bench) -> Knowledge:
         """What is known about a bench's exercise; made at the first question."""
-        kept: dict[str, object] = vars(bench)
-        known = kept.get(KEPT)
-        if not isinstance(known, cls):
-            known = kept[KEPT] = cls(bench.exercise, bench.oracles)
+        # Kept on the bench, so that it lives exactly as long.
+        known = bench.kept.setdefault(cls.__qualname__, cls(bench.exercise, bench.oracles))
+        assert isinstance(known, cls)
         return known
 
     @cached_property
@@ -132,20 +144,18 @@ class Knowledge:
         return read(self.exercise.forward)
 
     def scene(self, name: str, drawn: frozenset[str] = frozenset()) -> Scene:
-        """The scene of a case's name; under random upstreams at ``drawn``, that of the case they are drawn in."""
+        """The scene of a case, by its name; under random upstreams, of the case that they are drawn in."""
         if (name, drawn) not in self._scenes:
             named = [oracle for oracle in self.oracles if oracle.case.name == name]
             fresh = self.oracles[-1] if len(self.oracles) == 1 else self.oracles[1]
             self._scenes[name, drawn] = Scene(named[0] if named else fresh, drawn)
         return self._scenes[name, drawn]
 
-    def stacked(self, scene: Scene, pieces: Sequence[Piece]) -> Tensor:
-        """Pieces of one shape as the rows of a matrix, to hold an answer against all of them at once."""
-        key = (id(scene), tuple(piece.key for piece in pieces))
-        if key not in self._stacks:
-            found = [scene.get(piece) for piece in pieces]
-            self._stacks[key] = torch.stack([tensor.flatten() for tensor in found if tensor is not None])
-        return self._stacks[key]
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gives, made at the first question for ``key``."""
+        if key not in self._once:
+            self._once[key] = make()
+        return cast(T, self._once[key])
 
 
 @dataclass(frozen=True)
@@ -211,7 +221,9 @@ class Inquiry:
 
     @cached_property
     def views(self) -> tuple[View, ...]:
-        """The deciding cases in which numbers of the right shape came back."""
+        """The deciding cases in which numbers of the right shape came back; none where the stub raised."""
+        if self.outcome is Outcome.ERROR:
+            return ()
         return tuple(
             View(
                 trial.name,
@@ -240,12 +252,25 @@ class Inquiry:
         return frozenset(found - {LOSS})
 
     @cached_property
+    def available(self) -> frozenset[str]:
+        """The tensors whose gradients a stub of this name may ask for."""
+        return self.known.exercise.known(self.ask)
+
+    @cached_property
     def main(self) -> View:
-        """The view hypotheses are first held against: one where nothing vanishes, else the smallest wrong one."""
+        """The view to try hypotheses on first: one where nothing vanishes, else the smallest wrong one."""
         wrong = [view for view in self.views if not view.right]
         random = [view for view in wrong if view.is_random]
         smallest = sorted(wrong or self.views, key=lambda view: view.answer.numel())
         return random[0] if random else smallest[0]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What ``make`` gives for every submission that asks the same of the same gradient in the same case.
+
+        It may depend on the specification, on the gradients the stub asked for and on the main view's scene,
+        and on nothing in the answer.
+        """
+        return self.known.once((name, self.ask, self.asked, self.main.name), make)
 
     @cached_property
     def users(self) -> tuple[Line, ...]:
@@ -264,7 +289,7 @@ class Inquiry:
         return tuple(dict(self.sizes_in(view.scene.values)) for view in self.views)
 
     def sizes_in(self, values: Values) -> Iterator[tuple[str, float]]:
-        """The sizes that may have entered an answer: plain numbers, then the shapes of the tensors around it."""
+        """The sizes that may have entered an answer: plain numbers, then the shapes of tensors around it."""
         names = dict.fromkeys([self.tensor, *(line.name for line in self.users)])
         uses = dict.fromkeys(name for line in self.users for name in line.step.uses)
         for name, value in values.items():

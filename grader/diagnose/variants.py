@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +26,7 @@ class Variant:
         piece: what comes out.
         sentence: what the student did, in a sentence.
         evidence: what the answer then equals, to go between "Your answer equals" and "in all 4 cases".
-        others: whether it can be that the remaining shares are right; else it is the whole answer.
+        others: whether the remaining shares may be right, or factors come besides; else it is the answer.
     """
 
     kind: str
@@ -37,13 +37,48 @@ class Variant:
     others: bool = True
 
 
-def explain(inquiry: Inquiry, variants: Sequence[Variant]) -> Iterator[Hint]:
-    """The hints of those variants that are the answer in every case, the plainest first."""
+@dataclass(frozen=True)
+class Shelf:
+    """Variants worked out in one case, one a row, to hold any answer against all of them at once."""
+
+    variants: tuple[Variant, ...]
+    rows: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of(cls, inquiry: Inquiry, variants: Iterable[Variant]) -> Shelf:
+        """Those of the variants that come out as numbers of the right shape."""
+        scene, shape = inquiry.main.scene, inquiry.main.answer.shape
+        usable = [
+            (v, t) for v in variants for t in (scene.get(v.piece),) if t is not None and _is_usable(t, shape)
+        ]
+        rows = torch.stack([t.flatten() for _, t in usable]) if usable else torch.empty(0, shape.numel())
+        return cls(tuple(v for v, _ in usable), rows.double(), (rows.double() ** 2).sum(1))
+
+
+def _is_usable(tensor: Tensor, shape: torch.Size) -> bool:
+    return tensor.shape == shape and bool(tensor.isfinite().all()) and bool(tensor.any())
+
+
+def explain(
+    inquiry: Inquiry, name: str, make: Callable[[], Iterable[Variant]], *, plainly: bool = False
+) -> Iterator[Hint]:
+    """The hints of those variants that are the answer in every case, the plainest first.
+
+    Args:
+        inquiry: what is to be explained.
+        name: what these variants are kept under, for the next answer to the same question.
+        make: what might explain it; made once, see :meth:`Inquiry.once`.
+        plainly: whether only variants count that are the answer as they are, no factor besides.
+    """
     if not inquiry.views or not inquiry.main.answer.any():
         return
+    shelf = inquiry.once(name, lambda: Shelf.of(inquiry, make()))
+    if not shelf.variants:
+        return
     whole = parts(inquiry)
-    found = list(_screened(inquiry, variants, whole))
-    for rank in range(3):
+    found = list(_screened(inquiry, shelf, whole))
+    for rank in range(2 if plainly else 3):
         for variant, alone, estimate in found:
             if _rank(estimate, alone and len(whole) > 1) == rank:
                 yield from _checked(inquiry, variant, alone, whole)
@@ -54,44 +89,25 @@ def _rank(estimate: float, alone: bool) -> int:
     return 2 if abs(estimate - 1) > COARSE else int(alone)
 
 
-def _screened(
-    inquiry: Inquiry, variants: Sequence[Variant], whole: Sequence[Part]
-) -> Iterator[tuple[Variant, bool, float]]:
-    """The variants that some factor takes near the answer in the main view, alone or with the other shares."""
-    view = inquiry.main
-    usable = [v for v in variants if _usable(view.scene.get(v.piece), view.answer)]
-    if not usable:
-        return
-    stack = inquiry.known.stacked(view.scene, [variant.piece for variant in usable])
-    squares = (stack * stack).sum(1)
-    answer = view.answer.flatten()
-    noise = (view.tolerance**2) * answer.numel()
-    for alone, target, rows in _targets(inquiry, usable, whole, answer):
+def _screened(inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part]) -> Iterator[tuple[Variant, bool, float]]:
+    """The variants that some factor takes near the answer in the main view, alone or beside other shares."""
+    answer = inquiry.main.answer.flatten()
+    for alone, target, rows in _targets(inquiry, shelf, whole, answer):
         if not rows or float(target.abs().max()) <= COARSE * float(answer.abs().max()):
             continue
-        chosen = stack[rows]
-        factors = chosen @ target / squares[rows]
-        rest = ((target - factors[:, None] * chosen) ** 2).sum(1)
-        near = rest <= COARSE**2 * (target @ target) + noise * 0
-        for row, is_so, factor in zip(rows, near.tolist(), factors.tolist(), strict=True):
-            if is_so:
-                yield usable[row], alone, factor
-
-
-def _usable(tensor: Tensor | None, answer: Tensor) -> bool:
-    return (
-        tensor is not None
-        and tensor.shape == answer.shape
-        and bool(tensor.isfinite().all())
-        and bool(tensor.any())
-    )
+        # Least squares for one factor: what is left of the target is told by its angle to the variant.
+        along = shelf.rows[rows] @ target
+        square = target @ target
+        near = square - along**2 / shelf.squares[rows] <= COARSE**2 * square
+        for row in near.nonzero().flatten().tolist():
+            yield shelf.variants[rows[row]], alone, float(along[row] / shelf.squares[rows[row]])
 
 
 def _targets(
-    inquiry: Inquiry, usable: Sequence[Variant], whole: Sequence[Part], answer: Tensor
+    inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part], answer: Tensor
 ) -> Iterator[tuple[bool, Tensor, list[int]]]:
-    """What variants are held against, and the rows of those that are: the answer, or what the others leave of it."""
-    yield True, answer, list(range(len(usable)))
+    """What which rows are held against: the answer, or what the other shares leave of it."""
+    yield True, answer, list(range(len(shelf.variants)))
     if len(whole) == 1:
         return
     shares = [inquiry.main.scene.get(part.piece) for part in whole]
@@ -101,7 +117,11 @@ def _targets(
             for other, share in zip(whole, shares, strict=True)
             if other is not part and share is not None
         ]
-        rows = [i for i, variant in enumerate(usable) if variant.others and variant.part.piece == part.piece]
+        rows = [
+            i
+            for i, variant in enumerate(shelf.variants)
+            if variant.others and variant.part.piece == part.piece
+        ]
         yield False, answer - torch.stack(others).sum(0), rows
 
 
@@ -109,11 +129,20 @@ def _checked(inquiry: Inquiry, variant: Variant, alone: bool, whole: Sequence[Pa
     others = [] if alone else [part for part in whole if part.piece != variant.part.piece]
     factor = _factor(inquiry, variant, others)
     ones = (1.0,) * len(inquiry.views)
-    if factor is None or not factor.named:
+    if factor is None or not factor.named or not _is_plausible(variant, factor, len(others) + 1 < len(whole)):
         return
     terms = [(factor.values, variant.piece), *((ones, part.piece) for part in others)]
     if inquiry.fits(terms):
         yield _told(inquiry, variant, factor, others, whole)
+
+
+def _is_plausible(variant: Variant, factor: Factor, left_out: bool) -> bool:
+    """Whether such a mistake is one a student makes, rather than a coincidence of several."""
+    if not variant.others:
+        return factor.constant == 1
+    if variant.kind == "wrong_local_derivative":
+        return factor.constant in (1, -1) and not left_out
+    return True
 
 
 def _factor(inquiry: Inquiry, variant: Variant, others: Sequence[Part]) -> Factor | None:
@@ -141,12 +170,14 @@ def _told(
 ) -> Hint:
     names = [variant.kind]
     sentences = [variant.sentence]
-    if factor.constant == -1:
-        names.append("sign")
+    # A derivative that is wrong entry by entry is one mistake, whatever its sign and factor.
+    told = variant.kind != "wrong_local_derivative"
+    if factor.turns:
+        names += ["sign"] * told
         sentences.append("The sign is turned, too.")
-    elif factor.constant != 1:
-        names.append("scale")
-        sentences.append(f"There is a factor of {factor.said} besides.")
+    if factor.upright.constant != 1:
+        names += ["scale"] * told
+        sentences.append(f"There is a factor of {factor.upright.said} besides.")
     left_out = [part.line for part in whole if part not in others and part.piece != variant.part.piece]
     if left_out and variant.others:
         names.append("missing_path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import product
 
 import torch
@@ -30,6 +31,7 @@ def is_near(found: Tensor, wanted: Tensor) -> bool:
     return bool(((found - wanted).abs().max() <= COARSE * scale) & (scale > 0))
 
 
+@cache
 def patterns(count: int) -> list[tuple[float, ...]]:
     """Simple weights for some shares, those that blame the fewest first; all ones (right) is left out."""
     found = [
@@ -59,9 +61,10 @@ def simple(inquiry: Inquiry, parts: Sequence[Part]) -> Iterator[tuple[float, ...
     """Simple weights with which the shares make up the answer in every case."""
     view = inquiry.main
     pieces = [part.piece for part in parts]
-    if len(parts) > 1 + MANY or any(view.scene.get(piece) is None for piece in pieces):
+    tensors = [view.scene.get(piece) for piece in pieces]
+    if len(parts) > 1 + MANY or any(tensor is None for tensor in tensors):
         return
-    stack = inquiry.known.stacked(view.scene, pieces)
+    stack = torch.stack([tensor.flatten() for tensor in tensors if tensor is not None])
     candidates = patterns(len(parts))
     weights = torch.tensor(candidates, dtype=stack.dtype)
     answer = view.answer.flatten()
@@ -110,11 +113,11 @@ def estimate(view: View, parts: Sequence[Part]) -> list[float | None] | None:
     tensors = [view.scene.get(part.piece) for part in parts]
     if any(tensor is None for tensor in tensors):
         return None
-    told = [i for i, part in enumerate(parts) if len(parts) == 1 or not view.scene.vanishes(part.piece)]
+    told = [i for i, part in enumerate(parts) if not view.scene.vanishes(part.piece)]
     if not told:
-        return None
+        return [None] * len(parts)
     stack = torch.stack([t.flatten() for t in (tensors[i] for i in told) if t is not None])
-    if stack.shape[1] < len(told) or len(told) == 1 and not stack.any():
+    if stack.shape[1] < len(told):
         return None
     lengths = stack.norm(dim=1, keepdim=True)
     unit = stack / lengths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +58,11 @@ class Desk:
     def called(self, exercise: str, ask: str, stub: Callable[..., Any]) -> Tried:
         """A function's calls and what became of them."""
         bench = self.benches[exercise]
-        code = stub.__code__
-        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         allowed = bench.exercise.may_ask(ask)
-        if any(name not in allowed for name in parameters):
+        signature = inspect.signature(stub)
+        if any(p.default is p.empty and name not in allowed for name, p in signature.parameters.items()):
             return ()
+        parameters = [name for name in signature.parameters if name in allowed]
         found: list[tuple[Trial, Verdict]] = []
         for trial in bench.trials(ask, frozenset(parameters)):
             if any(verdict.failure and verdict.outcome is Outcome.ERROR for _, verdict in found):
@@ -87,9 +88,11 @@ def outcome(tried: Tried) -> Outcome:
 
 def _answer(stub: Callable[..., Any], trial: Trial) -> Answer:
     copies = {n: v.clone() if isinstance(v, torch.Tensor) else v for n, v in trial.arguments.items()}
+    signature = inspect.signature(stub)
+    first = [copies.pop(n) for n, p in signature.parameters.items() if p.kind is p.POSITIONAL_ONLY]
     try:
         with torch.no_grad():
-            answer = stub(**copies)
+            answer = stub(*first, **copies)
     except Exception as error:
         name = type(error).__name__
         return Failed(Outcome.ERROR, str(error), Fault(name, str(error), None, ()))

@@ -1,10 +1,10 @@
-"""Dimensions exchanged: an answer transposed and forced into shape, or a factor of a product not transposed."""
+"""Dimensions exchanged: an answer transposed and forced into shape, or a factor turned the wrong way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from itertools import permutations
-from typing import Any
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
 from grader.diagnose.words import quoted
+from grader.forward import Values
 from grader.oracle import Run
 from grader.scorecard import Hint
 
@@ -24,7 +25,7 @@ LARGEST_RANK = 4
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The numbers are right and stand in the wrong order, or a factor is turned the wrong way."""
     if inquiry.views:
-        yield from explained(inquiry, list(_variants(inquiry)))
+        yield from explained(inquiry, "exchanged", lambda: _variants(inquiry))
 
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
@@ -35,77 +36,62 @@ def _variants(inquiry: Inquiry) -> Iterator[Variant]:
 
 def _reordered(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
     share = inquiry.main.scene.get(part.piece)
-    rank = share.dim() if share is not None else 0
-    if not 1 < rank <= LARGEST_RANK:
+    if share is None or not 1 < share.dim() <= LARGEST_RANK:
         return
-    shapes = [tuple(range(rank))]
+    for order in list(permutations(range(share.dim())))[1:]:
+        for into in (True, False):
+            work_out = partial(_reorder, part.piece, order, into)
+            yield _misplaced(inquiry, part, Piece(("reordered", part.piece.key, order, into), work_out))
     arrived = inquiry.main.scene.gradients[part.line.name]
-    for order in permutations(range(rank)):
-        if order != shapes[0]:
-            for label, work_out in (("into", _into), ("out", _out)):
-                yield _reorder(inquiry, part, Piece(
-                    (label, part.piece.key, order),
-                    lambda run, f=work_out, o=order: _applied(part.piece.work_out(run), f, o),  # type: ignore[misc]
-                ))  # fmt: skip
-    if (
-        arrived.dim() == 2
-        and arrived.numel() == (share.numel() if share is not None else 0)
-        and arrived.shape != inquiry.main.answer.shape
-    ):
-        line, tensor = part.line, inquiry.tensor
-        yield _reorder(inquiry, part, Piece(
-            ("view", part.piece.key),
-            lambda run: run.gradients[line.name].T.reshape(run.values[tensor].shape),
-        ))  # fmt: skip
+    if arrived.dim() == 2 and arrived.numel() == share.numel() and arrived.shape != share.shape:
+        by_column = partial(_column_by_column, part.line.name, inquiry.tensor)
+        yield _misplaced(inquiry, part, Piece(("by column", part.piece.key), by_column))
 
 
-def _applied(share: Tensor | None, work_out: Any, order: tuple[int, ...]) -> Tensor | None:
-    if share is None:
-        return None
-    result: Tensor = work_out(share, order)
-    return result
+def _reorder(piece: Piece, order: tuple[int, ...], into: bool, run: Run) -> Tensor | None:
+    """A share permuted and forced into its shape again, or viewed in a permuted shape and permuted back."""
+    share = piece.work_out(run)
+    if share is None or into:
+        return share if share is None else share.permute(order).reshape(share.shape)
+    inverse = sorted(range(len(order)), key=lambda dim: order[dim])
+    return share.reshape([share.shape[dim] for dim in order]).permute(inverse)
 
 
-def _into(share: Tensor, order: tuple[int, ...]) -> Tensor:
-    """Permuted, then forced into the right shape."""
-    return share.permute(order).reshape(share.shape)
+def _column_by_column(line: str, tensor: str, run: Run) -> Tensor:
+    """What arrives at a line that only views a tensor, read column by column."""
+    like: Tensor = run.values[tensor]
+    return run.gradients[line].T.reshape(like.shape)
 
 
-def _out(share: Tensor, order: tuple[int, ...]) -> Tensor:
-    """Viewed in a permuted shape, then permuted back."""
-    back_again = sorted(range(len(order)), key=lambda dim: order[dim])
-    return share.reshape([share.shape[dim] for dim in order]).permute(back_again)
-
-
-def _reorder(inquiry: Inquiry, part: Part, piece: Piece) -> Variant:
+def _misplaced(inquiry: Inquiry, part: Part, piece: Piece) -> Variant:
     return Variant(
         "transposed",
         part,
         piece,
-        f"The numbers are right but stand in the wrong places: dimensions are exchanged on the way to the shape of `{inquiry.tensor}`.",
+        "The numbers are right but stand in the wrong places:"
+        " dimensions are exchanged on the way to the shape"
+        f" of `{inquiry.tensor}`.",
         "the right numbers with dimensions exchanged",
     )
 
 
 def _turned(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
-    """A factor, or the arriving gradient, is square in its last two dimensions and transposed in them."""
-    line = part.line
-    values: Mapping[str, Any] = inquiry.main.scene.values
+    """A factor, or what arrives, is square in its last two dimensions and transposed in them."""
+    line, values = part.line, inquiry.main.scene.values
     for name in line.step.uses:
-        if name != inquiry.tensor and isinstance(values[name], Tensor) and _is_square(values[name]):
-            yield _turn(inquiry, part, name, Alteration(
-                ("turned", name), arriving(line), lambda v, n=name: {**v, n: v[n].transpose(-1, -2)}  # type: ignore[misc]
-            ))  # fmt: skip
+        if name != inquiry.tensor and _is_square(values[name]):
+            altered = Alteration(("turned", name), arriving(line), partial(_transposed, name))
+            yield _turn(inquiry, part, name, altered)
     if _is_square(values[line.name]):
-        yield _turn(
-            inquiry,
-            part,
-            f"d{line.name}",
-            Alteration(("turned",), lambda run: _turned_upstream(run, line.name)),
-        )
+        altered = Alteration(("turned",), partial(_transposed_upstream, line.name))
+        yield _turn(inquiry, part, f"d{line.name}", altered)
 
 
-def _turned_upstream(run: Run, name: str) -> Tensor:
+def _transposed(name: str, run: Run) -> Values:
+    return {name: run.values[name].transpose(-1, -2)}
+
+
+def _transposed_upstream(name: str, run: Run) -> Tensor:
     return run.gradients[name].transpose(-1, -2)
 
 
@@ -119,5 +105,10 @@ def _turn(inquiry: Inquiry, part: Part, what: str, altered: Alteration) -> Varia
     )
 
 
-def _is_square(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and tensor.dim() > 1 and tensor.shape[-1] == tensor.shape[-2]
+def _is_square(value: object) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.is_floating_point()
+        and value.dim() > 1
+        and value.shape[-1] == value.shape[-2]
+    )

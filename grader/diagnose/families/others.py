@@ -20,7 +20,7 @@ ORDER = 75
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The answer is the gradient, or the value, of another tensor."""
     if inquiry.views:
-        yield from explained(inquiry, list(_variants(inquiry)))
+        yield from explained(inquiry, "others", lambda: _variants(inquiry))
 
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
@@ -31,12 +31,13 @@ def _variants(inquiry: Inquiry) -> Iterator[Variant]:
         if not isinstance(found, Tensor) or not found.is_floating_point() or found.numel() != answer.numel():
             continue
         for piece, what in ((gradient(name), f"`d{name}`"), (value(name), f"the value of `{name}`")):
-            if name != inquiry.tensor or what != f"`d{name}`":
+            if what != f"`d{name}`" or name in inquiry.available:
                 yield Variant(
                     "wrong_tensor",
                     part,
                     _like(piece, inquiry.tensor),
-                    f"This is {what}. Go back through {quoted(part.line)} to get the gradient of `{inquiry.tensor}`.",
+                    f"This is {what}, not the gradient of `{inquiry.tensor}`:"
+                    f" go back through {quoted(part.line)}.",
                     what,
                     others=False,
                 )

@@ -25,7 +25,7 @@ class Place:
     """Some entries of a tensor, named alike in every case.
 
     Args:
-        said: how to say which they are.
+        said: the sentence that says which entries are wrong.
         masks: where they are, one for each view.
         line: the forward line that sets them apart, if one does.
     """
@@ -37,25 +37,30 @@ class Place:
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """All that is wrong lies in places that can be named, and the rest is right without being trivial."""
-    if not inquiry.views or any(view.right for view in inquiry.views):
+    if not inquiry.views:
         return
     wrong = [_wrong(inquiry, view) for view in inquiry.views]
-    if any(bool(mask.all()) for mask in wrong):
+    if not _says_enough(inquiry, wrong):
         return
     for place in _places(inquiry):
-        fits = (
-            _fits(inquiry, view, bad, mask)
-            for view, bad, mask in zip(inquiry.views, wrong, place.masks, strict=True)
-        )
-        if all(fits):
-            count = int(wrong[0].sum())
+        if _fits(inquiry, wrong, place):
+            shown = next(index for index, mask in enumerate(wrong) if mask.any())
+            bad = wrong[shown]
             yield hint(
                 "partial",
                 place.line or (inquiry.users[0] if len(inquiry.users) == 1 else None),
-                f"Right except in {place.said}.",
-                f"All the other entries are right {inquiry.everywhere} ({count} of {wrong[0].numel()} are wrong"
-                f" in case {inquiry.views[0].name}).",
+                place.said,
+                f"All the other entries are right {inquiry.everywhere}; in case {inquiry.views[shown].name}"
+                f" {int(bad.sum())} of {bad.numel()} are wrong.",
             )
+
+
+def _says_enough(inquiry: Inquiry, wrong: list[Tensor]) -> bool:
+    """Whether something is wrong in more than one case, and something right that is not just zero."""
+    several = sum(bool(mask.any()) for mask in wrong) > min(1, len(wrong) - 1)
+    return several and any(
+        bool((~mask & _told(inquiry, view)).any()) for mask, view in zip(wrong, inquiry.views, strict=True)
+    )
 
 
 def _wrong(inquiry: Inquiry, view: View) -> Tensor:
@@ -63,14 +68,21 @@ def _wrong(inquiry: Inquiry, view: View) -> Tensor:
     return ~((view.answer - truth).abs() <= view.tolerance)
 
 
-def _fits(inquiry: Inquiry, view: View, wrong: Tensor, mask: Tensor) -> bool:
-    """Whether what is wrong is what a mask shows, and something outside it is right that is not just zero."""
-    if bool((wrong & ~mask).any()) or not bool(wrong.any()):
-        return False
-    told = view.scene.gradients[inquiry.tensor].abs() > view.tolerance
-    outside = told & ~mask
-    inside = mask & (told | (view.answer.abs() > view.tolerance))
-    return bool(outside.any()) and int((wrong & inside).sum()) >= SHARE * int(inside.sum())
+def _told(inquiry: Inquiry, view: View) -> Tensor:
+    """The entries whose truth is not just zero."""
+    return view.scene.gradients[inquiry.tensor].abs() > view.tolerance
+
+
+def _fits(inquiry: Inquiry, wrong: list[Tensor], place: Place) -> bool:
+    """Whether what is wrong is what a place's masks show, and something else is right and not just zero."""
+    outside = False
+    for view, bad, mask in zip(inquiry.views, wrong, place.masks, strict=True):
+        told = _told(inquiry, view)
+        inside = mask & (told | (view.answer.abs() > view.tolerance))
+        if bool((bad & ~mask).any()) or int((bad & inside).sum()) < SHARE * int(inside.sum()):
+            return False
+        outside = outside or bool((told & ~mask).any())
+    return outside
 
 
 def _places(inquiry: Inquiry) -> Iterator[Place]:
@@ -93,7 +105,8 @@ def _repeated(inquiry: Inquiry) -> Iterator[Place]:
                 ("more than once", tuple(count > 1.5 for count in found)),
                 ("just once", tuple((count > 0.5) & (count < 1.5) for count in found)),
             ):
-                yield Place(f"the entries that {quoted(part.line)} reads {said}", masks, part.line)
+                what = f"Right except in the entries that {quoted(part.line)} reads {said}."
+                yield Place(what, masks, part.line)
 
 
 def _ends(inquiry: Inquiry) -> Iterator[Place]:
@@ -106,8 +119,8 @@ def _ends(inquiry: Inquiry) -> Iterator[Place]:
         for said, index in (("first", 0), ("last", -1)):
             masks = tuple(_at(answer, dim, index) for answer in answers)
             where = "" if along != "slice" else f" along dimension {dim}"
-            yield Place(f"the {said} {along}{where}", masks)
-            yield Place(f"all but the {said} {along}{where}", tuple(~mask for mask in masks))
+            yield Place(f"Right except in the {said} {along}{where}.", masks)
+            yield Place(f"Right in the {said} {along}{where} alone.", tuple(~mask for mask in masks))
 
 
 def _at(like: Tensor, dim: int, index: int) -> Tensor:
@@ -136,9 +149,11 @@ def _read(inquiry: Inquiry) -> Iterator[Place]:
             masks = tuple(reach != 0 for reach in found if reach is not None)
             if len(masks) < len(found) or any(bool(mask.all()) or not bool(mask.any()) for mask in masks):
                 continue
-            yield Place(f"the entries that {quoted(line)} reads of `{name}`", masks, line)
+            yield Place(f"Right except in the entries that {quoted(line)} reads of `{name}`.", masks, line)
             yield Place(
-                f"the entries that {quoted(line)} does not read of `{name}`", tuple(~m for m in masks), line
+                f"Right in the entries that {quoted(line)} reads of `{name}` alone.",
+                tuple(~m for m in masks),
+                line,
             )
 
 
@@ -146,8 +161,8 @@ def _diagonal(inquiry: Inquiry) -> Iterator[Place]:
     answers = [view.answer for view in inquiry.views]
     if answers[0].dim() == 2:
         masks = tuple(map(_eye, answers))
-        yield Place("the diagonal", masks)
-        yield Place("all but the diagonal", tuple(~mask for mask in masks))
+        yield Place("Right except on the diagonal.", masks)
+        yield Place("Right on the diagonal alone.", tuple(~mask for mask in masks))
 
 
 def _eye(like: Tensor) -> Tensor:

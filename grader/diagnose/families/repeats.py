@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import CodeType
 
 import torch
@@ -23,7 +24,7 @@ ORDER = 70
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """Where an entry is used several times, one use's contribution is kept, or their mean."""
     if inquiry.views:
-        yield from explained(inquiry, list(_variants(inquiry)))
+        yield from explained(inquiry, "repeats", lambda: _variants(inquiry))
 
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
@@ -39,10 +40,9 @@ def _indexed(inquiry: Inquiry, part: Part, reading: CodeType, rest: CodeType) ->
         yield Variant(
             "overwrite",
             part,
-            Piece(
-                (label, line.name, tensor), lambda run, w=label: _kept(line, tensor, run, reading, rest, w)
-            ),  # type: ignore[misc]
-            f"{quoted(line)} reads some entries of `{tensor}` more than once, and what they receive must add up:"
+            Piece((label, line.name, tensor), partial(_kept, line, tensor, reading, rest, label)),
+            f"{quoted(line)} reads some entries of `{tensor}`"
+            " more than once, and what they receive must add up;"
             " you assign, so one write overwrites another.",
             f"what is left when only the {label} write to each entry counts",
         )
@@ -50,12 +50,13 @@ def _indexed(inquiry: Inquiry, part: Part, reading: CodeType, rest: CodeType) ->
         "mean_for_sum",
         part,
         Piece(("average", line.name, tensor), lambda run: _average(line, tensor, run)),
-        f"{quoted(line)} reads some entries of `{tensor}` more than once: what they receive adds up, you average it.",
+        f"{quoted(line)} reads some entries of `{tensor}` more"
+        " than once: what they receive adds up, you average it.",
         "the average over the times each entry is read",
     )
 
 
-def _kept(line: Line, tensor: str, run: Run, reading: CodeType, rest: CodeType, which: str) -> Tensor | None:
+def _kept(line: Line, tensor: str, reading: CodeType, rest: CodeType, which: str, run: Run) -> Tensor | None:
     """What comes back through an index when of several writes to an entry one is kept."""
     source: Tensor = run.values[tensor]
     part = line.value(run.values, reading)
@@ -91,7 +92,8 @@ def _rows(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
                 "overwrite",
                 part,
                 back(line, inquiry.tensor, part.use, Alteration((label, str(dim)), _only(line, dim, index))),
-                f"Along dimension {dim} of `{line.name}` every entry sends something back through {quoted(line)},"
+                f"Along dimension {dim} of `{line.name}` every"
+                f" entry sends something back through {quoted(line)},"
                 f" and it adds up: only the {label} one is left in your answer.",
                 f"what the {label} entry along dimension {dim} of `{line.name}` sends back",
             )

@@ -61,6 +61,9 @@ def _summed(inquiry: Inquiry, line: Line) -> Iterator[Hint]:
     right = [_copied(expected, _shape_of(values, line.name)) for _, expected, values in cases]
     if any(dims != right[0] for dims in right) or right[0] is None:
         return
+    # A single number may come from anywhere.
+    if any(not _squeezed(found) for found, _, _ in cases):
+        return
     wanted = right[0]
     rank = len(_shape_of(cases[0][2], line.name))
     for count in range(rank + 1):
@@ -77,15 +80,24 @@ def _told(inquiry: Inquiry, line: Line, wanted: frozenset[int], dims: frozenset[
         return
     if dims < wanted:
         kind = "missing_sum"
-        sentence = f"{quoted(line)} copies `{inquiry.tensor}` along {_dims(wanted)}, and what the copies receive adds up."
+        sentence = (
+            f"{quoted(line)} copies `{inquiry.tensor}` along"
+            f" {_dims(wanted)}, and what the copies receive adds up."
+        )
         if dims:
-            sentence += f" You sum over {_dims(dims)} only."
+            sentence += f" Your answer has the shape of a sum over {_dims(dims)} only."
     elif not wanted:
         kind = "wrong_shape"
-        sentence = f"Each entry of `{inquiry.tensor}` has a gradient of its own in {quoted(line)}: nothing is summed there."
+        sentence = (
+            f"Each entry of `{inquiry.tensor}` has a gradient of"
+            f" its own in {quoted(line)}: nothing is summed there."
+        )
     else:
         kind = "wrong_dim"
-        sentence = f"You sum over {_dims(dims)}. Look along which {quoted(line)} copies `{inquiry.tensor}`."
+        sentence = (
+            f"Your answer has the shape of a sum over {_dims(dims)}."
+            f" Look along which {quoted(line)} copies `{inquiry.tensor}`."
+        )
     yield hint(kind, line, sentence, _evidence(inquiry))
 
 
@@ -103,7 +115,8 @@ def _outer(inquiry: Inquiry) -> Iterator[Hint]:
             yield hint(
                 "missing_sum",
                 line,
-                f"This is one gradient for each row: every row of {quoted(line)} uses the same `{inquiry.tensor}`, so they add up.",
+                f"This is one gradient for each row: every row of {quoted(line)}"
+                f" uses the same `{inquiry.tensor}`, so they add up.",
                 _evidence(inquiry),
             )
 
@@ -123,6 +136,8 @@ def _of_another(inquiry: Inquiry) -> Iterator[Hint]:
     """The shape of another forward value, which the numbers were left in."""
     cases = _found(inquiry)
     near = [line.name for line in inquiry.users]
+    if inquiry.tensor in inquiry.known.lines:
+        near += inquiry.known.lines[inquiry.tensor].step.uses
     names = [*near, *(name for name in inquiry.known.exercise.forward.names if name not in near)]
     for name in names:
         if all(
@@ -132,14 +147,15 @@ def _of_another(inquiry: Inquiry) -> Iterator[Hint]:
             yield hint(
                 "wrong_shape",
                 _only(inquiry),
-                f"Your answer has the shape of `{name}`; a gradient has its own tensor's, here that of `{inquiry.tensor}`.",
+                f"Your answer has the shape of `{name}`; a gradient has"
+                f" its own tensor's, here that of `{inquiry.tensor}`.",
                 _evidence(inquiry),
             )
             return
 
 
 def _other(inquiry: Inquiry) -> Iterator[Hint]:
-    if all(not found for found, _, _ in _found(inquiry)):
+    if all(not _squeezed(found) for found, _, _ in _found(inquiry)):
         sentence = (
             f"Your answer is a single number; each entry of `{inquiry.tensor}` has a gradient of its own."
         )

@@ -1,4 +1,4 @@
-"""Answers made of the right shares with the wrong weights: turned signs, factors, shares left out or doubled."""
+"""Answers made of the right shares with wrong weights: turned signs, factors, shares left out or doubled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from grader.diagnose.lines import Line
 from grader.diagnose.numbers import Factor, constant, understand
-from grader.diagnose.pieces import Part, copies, parts, routes
+from grader.diagnose.pieces import Part, copies, parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.weights import COARSE, fitted, simple
 from grader.diagnose.words import hint, kinds, listed, quoted
@@ -16,18 +16,19 @@ ORDER = 50
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """The answer is a weighted sum of what flows back, with the same weights (as told by sizes) in every case."""
-    if not inquiry.views:
-        return
-    for shares in (parts(inquiry), routes(inquiry)):
-        if not shares:
-            continue
-        ones = len(inquiry.views)
-        for pattern in simple(inquiry, shares):
-            yield _told(inquiry, shares, [constant(weight, ones) for weight in pattern])
-        factors = _factors(inquiry, shares)
-        if factors is not None:
-            yield _told(inquiry, shares, factors)
+    """The answer is a weighted sum of what flows back through each line that uses the tensor."""
+    if inquiry.views:
+        yield from weighted(inquiry, parts(inquiry))
+
+
+def weighted(inquiry: Inquiry, shares: Sequence[Part]) -> Iterator[Hint]:
+    """The hints where an answer is a weighted sum of shares, the weights told by sizes alike in all cases."""
+    cases = len(inquiry.views)
+    for pattern in simple(inquiry, shares):
+        yield _told(inquiry, shares, [constant(weight, cases) for weight in pattern])
+    factors = _factors(inquiry, shares)
+    if factors is not None:
+        yield _told(inquiry, shares, factors)
 
 
 def _factors(inquiry: Inquiry, shares: Sequence[Part]) -> list[Factor] | None:
@@ -69,63 +70,66 @@ def _of_all(inquiry: Inquiry, shares: Sequence[Part], factor: Factor) -> Hint:
     equals = f"Your answer equals {factor.said} times the right one {_where(inquiry)}."
     if factor.constant == -1:
         return hint("sign", line, "Right but for its sign.", _only_random(inquiry), equals)
-    if len(shares) == 1 and _is_mean(inquiry, shares[0], factor):
-        return hint("mean_for_sum", line, *_mean(inquiry, shares[0]), equals)
-    return hint(
-        "scale", line, f"Right but for a factor {_looks(factor, shares)}.", _only_random(inquiry), equals
-    )
+    names = ["sign"] if factor.turns else []
+    turned = " and its sign" if factor.turns else ""
+    if len(shares) == 1 and _is_mean(inquiry, shares[0], factor.upright):
+        return hint(kinds([*names, "mean_for_sum"]), line, *_mean(inquiry, shares[0]), equals)
+    sentence = f"Right but for a factor of {_looks(factor.upright, shares)}{turned}."
+    return hint(kinds([*names, "scale"]), line, sentence, _only_random(inquiry), equals)
 
 
 def _left_out(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> Hint:
     """Some shares are missing; those that are there may be off by a factor besides."""
-    lines = list(dict.fromkeys(quoted(part.line) for part in left_out))
-    other = "the other line" if len(lines) == 1 and len(there) == 1 else "a line"
-    if left_out[0].use is not None and any(part.line == left_out[0].line for part, _ in there):
-        missing = f"what flows back through another place in {lines[0]} that uses `{inquiry.tensor}`"
-    elif len(lines) > 1:
-        missing = f"what flows back through {listed(lines)}"
-    elif len(left_out[0].route) > 1:
-        missing = f"what flows back by way of {lines[0]}"
-    else:
-        missing = f"what flows back through {other} that uses `{inquiry.tensor}`: {lines[0]}"
-    names, besides = ["missing_path"], ""
-    factors = {factor.values: factor for _, factor in there}
-    wrong = [factor for factor in factors.values() if factor.constant != 1]
-    for factor in wrong:
-        names.append("sign" if factor.constant == -1 else "scale")
-        besides = (
-            " The rest has its sign turned."
-            if factor.constant == -1
-            else f" The rest is off by a factor {factor.said}."
-        )
-    said = "Right but for" if not wrong else "It lacks"
+    names, besides = ["missing_path"], []
+    for part, factor in there:
+        if factor.turns:
+            names.append("sign")
+            besides.append("The rest has its sign turned.")
+        if factor.upright.constant != 1:
+            names.append("scale")
+            besides.append(f"The rest is off by a factor of {_looks(factor.upright, [part])}.")
+    said = "It lacks" if besides else "Right but for"
     return hint(
         kinds(names),
-        left_out[0].line,
-        f"{said} {missing}.{besides}",
+        _lines_apart(left_out, there)[0],
+        f"{said} {_missing(inquiry, left_out, there)}.",
+        *dict.fromkeys(besides),
         _only_random(inquiry),
         f"Your answer equals {_sum(there)} {_where(inquiry)}.",
     )
 
 
+def _lines_apart(left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> list[Line]:
+    """The lines that only what is missing flows through; of longer ways the first such line."""
+    taken = {name for part, _ in there for name in part.route}
+    found = []
+    for part in left_out:
+        alone = [line for line in part.lines if line.name not in taken]
+        found.append(alone[0] if alone else part.line)
+    return list({line.name: line for line in found}.values())
+
+
+def _missing(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> str:
+    """What is missing, by the lines it flows through."""
+    lines = _lines_apart(left_out, there)
+    what = listed(quoted(line) for line in lines)
+    if len(left_out[0].route) > 1 or len(lines) > 1:
+        return f"what flows back through {what}"
+    if any(part.line == lines[0] for part, _ in there):
+        return f"what flows back through another place in {what} that uses `{inquiry.tensor}`"
+    other = "the other line" if len(there) == 1 else "one of the lines"
+    return f"what flows back through {other} that uses `{inquiry.tensor}`: {what}"
+
+
 def _weighted(inquiry: Inquiry, there: Sequence[tuple[Part, Factor]]) -> Hint:
     """Every share is there, some with the wrong weight."""
     wrong = [(part, factor) for part, factor in there if factor.constant != 1]
-    names, sentences = [], []
+    names: list[str] = []
+    sentences: list[str] = []
     for part, factor in wrong:
-        share = f"what flows back through {quoted(part.line)}"
-        if factor.constant == -1:
-            names.append("sign")
-            sentences.append(f"The sign of {share} is turned.")
-        elif factor.constant == 2:
-            names.append("extra_path")
-            sentences.append(f"It counts {share} twice.")
-        elif _is_mean(inquiry, part, factor):
-            names.append("mean_for_sum")
-            sentences.append(f"It averages {share}, where it should add up.")
-        else:
-            names.append("scale")
-            sentences.append(f"It takes {share} with a factor {_looks(factor, [part])} besides.")
+        kind, sentence = _misweighted(inquiry, part, factor)
+        names += kind
+        sentences.append(sentence)
     return hint(
         kinds(names),
         wrong[0][0].line,
@@ -135,10 +139,28 @@ def _weighted(inquiry: Inquiry, there: Sequence[tuple[Part, Factor]]) -> Hint:
     )
 
 
+def _misweighted(inquiry: Inquiry, part: Part, factor: Factor) -> tuple[list[str], str]:
+    """The kinds and the sentence for one share of the wrong weight."""
+    share = f"what flows back through {quoted(part.line)}"
+    if factor.constant == -1:
+        return ["sign"], f"The sign of {share} is turned."
+    if factor.constant == 2:
+        return ["extra_path"], f"It counts {share} twice."
+    turned = ["sign"] if factor.turns else []
+    if _is_mean(inquiry, part, factor.upright):
+        return [*turned, "mean_for_sum"], f"It averages {share}, where that should add up."
+    also = ", with its sign turned" if turned else ""
+    return [*turned, "scale"], f"To {share} comes a factor of {_looks(factor.upright, [part])}{also}."
+
+
 def _sum(there: Sequence[tuple[Part, Factor]]) -> str:
     """Shares and their weights in words."""
     if len(there) == 1 and there[0][1].constant == 1:
         return f"the share of `{there[0][0].line.step.source}` alone"
+    if len({part.line.name for part, _ in there}) < len(there) or any(
+        len(part.route) > 1 for part, _ in there
+    ):
+        return f"the sum of {len(there)} ways back, each taken so,"
     terms = []
     for part, factor in there:
         by = "" if factor.constant == 1 else f"{factor.said} times "
@@ -148,15 +170,11 @@ def _sum(there: Sequence[tuple[Part, Factor]]) -> str:
 
 def _looks(factor: Factor, shares: Sequence[Part]) -> str:
     """A factor and what it looks like."""
-    value = factor.constant
-    if value is not None:
-        for part in shares:
-            for written in part.line.constants:
-                if written not in (0, 1, -1) and any(
-                    abs(value * w - 1) < 1e-9 for w in (written, 1 / written)
-                ):
-                    return f"of {factor.said}: look at the {written:g} in {quoted(part.line)}"
-    return f"of {factor.said}" if factor.named else f"of about {factor.said}"
+    said = factor.said if factor.named else f"about {factor.said}"
+    for part in shares:
+        if factor.written is not None and factor.written in part.line.constants:
+            return f"{said} (see the {factor.written:g} in {quoted(part.line)})"
+    return said
 
 
 def _is_mean(inquiry: Inquiry, part: Part, factor: Factor) -> bool:

@@ -21,7 +21,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     verdict = next(verdict for _, verdict in inquiry.decisive if not verdict.outcome.scores)
     message = verdict.failure.message if verdict.failure else ""
     if verdict.outcome is Outcome.NOT_A_TENSOR:
-        found = message.removeprefix("returned ").removesuffix(", expected a tensor")
+        found = message.removeprefix("returned ").partition(", expected")[0]
         forgot = " Was the `return` forgotten?" if found in ("None", "NoneType") else ""
         yield hint(
             "wrong_type",

@@ -1,8 +1,9 @@
-"""The chain rule's two halves: a line's own derivative, and the gradient that arrives at it."""
+"""The wrong gradient arrives: nothing but it is left, or it is another tensor's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from torch import Tensor
 
@@ -18,28 +19,32 @@ ORDER = 60
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """The arriving gradient is left out, is all there is, or is that of another tensor."""
-    yield from explained(inquiry, list(_variants(inquiry)))
+    """The arriving gradient is all there is, or it is that of another tensor."""
+    if inquiry.views:
+        yield from explained(inquiry, "upstreams", lambda: _variants(inquiry))
 
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
     for part in parts(inquiry):
-        yield _ones(inquiry, part)
+        # A single number handed down is no more than a constant.
+        if inquiry.main.scene.gradients[part.line.name].numel() > 1:
+            yield _handed_down(inquiry, part)
     for part in parts(inquiry):
-        yield _handed_down(inquiry, part)
-    for part in parts(inquiry):
+        yield without_upstream(inquiry, part)
         yield _value(inquiry, part)
         yield from _anothers(inquiry, part)
 
 
-def _ones(inquiry: Inquiry, part: Part) -> Variant:
-    name = part.line.name
+def without_upstream(inquiry: Inquiry, part: Part) -> Variant:
+    """A line's own derivative, the arriving gradient left out."""
+    name, line = part.line.name, quoted(part.line)
     return Variant(
         "missing_upstream",
         part,
         back(part.line, inquiry.tensor, part.use, Alteration(("ones",))),
-        f"This is how {quoted(part.line)} changes with `{inquiry.tensor}`, without the gradient `d{name}` that arrives there.",
-        f"what {quoted(part.line)} sends back when ones arrive",
+        f"This is how {line} changes with `{inquiry.tensor}`,"
+        f" without the gradient `d{name}` that arrives there.",
+        f"what {line} sends back when ones arrive",
     )
 
 
@@ -86,17 +91,20 @@ def _tensor(run: Run, name: str) -> Tensor | None:
 
 def _anothers(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
     gradients = inquiry.main.scene.gradients
-    for name, gradient in gradients.items():
-        if name != part.line.name and gradient.shape == gradients[part.line.name].shape:
+    line = part.line
+    for name in gradients:
+        same = gradients[name].shape == gradients[line.name].shape
+        if same and name != line.name and name in inquiry.available:
+            altered = Alteration(("of", name), partial(_gradient, name))
             yield Variant(
                 "wrong_tensor",
                 part,
-                back(
-                    part.line,
-                    inquiry.tensor,
-                    part.use,
-                    Alteration(("of", name), lambda run, n=name: run.gradients[n]),
-                ),  # type: ignore[misc]
-                f"{quoted(part.line)} is gone back through with the gradient of `{name}` in place of that of `{part.line.name}`.",
-                f"what {quoted(part.line)} sends back when `d{name}` arrives",
+                back(line, inquiry.tensor, part.use, altered),
+                f"{quoted(line)} is gone back through with the gradient"
+                f" of `{name}`, not with that of `{line.name}`.",
+                f"what {quoted(line)} sends back when `d{name}` arrives",
             )
+
+
+def _gradient(name: str, run: Run) -> Tensor:
+    return run.gradients[name]

@@ -13,6 +13,7 @@ from grader.diagnose.pieces import Alteration, Part, arriving, back, parts, rout
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.weights import COARSE, fitted
 from grader.diagnose.words import hint
+from grader.forward import Values
 from grader.oracle import Run
 from grader.scorecard import Hint, Outcome
 
@@ -69,26 +70,30 @@ def _size(inquiry: Inquiry, part: Part, name: str, number: float) -> Hint:
     return hint(
         "hard_coded_size",
         part.line,
-        f"The number {number:g} is written out where `{name}` belongs: that is right in the lecture's sizes alone.",
-        f"With {number:g} in place of `{name}` your answer is explained {inquiry.everywhere}, {view.name} for one.",
+        f"The number {number:g} is written out where `{name}`"
+        " belongs: that is right in the lecture's sizes alone.",
+        f"With {number:g} in place of `{name}` your answer is"
+        f" explained {inquiry.everywhere}, {view.name} for one.",
     )
 
 
 def _cut(inquiry: Inquiry) -> Iterator[Hint]:
     """Only as many entries along a dimension come back as there are in the lecture's case."""
     sizes = inquiry.known.scene(LECTURE).values
-    for part in parts(inquiry):
+    shares = parts(inquiry)
+    for part in shares:
         whole = sizes[part.line.name]
         for dim, size in enumerate(whole.shape if isinstance(whole, Tensor) else ()):
             piece = back(part.line, inquiry.tensor, part.use, _first(part, dim, size))
-            others = [other.piece for other in parts(inquiry) if other is not part]
+            others = [other.piece for other in shares if other is not part]
             ones = (1.0,) * len(inquiry.views)
             if inquiry.fits([(ones, piece), *((ones, other) for other in others)]):
                 yield hint(
                     "hard_coded_size",
                     part.line,
                     f"The number {size} is written out where `{part.line.name}.shape[{dim}]` belongs.",
-                    f"Your answer is what the first {size} along dimension {dim} of `{part.line.name}` send back,"
+                    f"Your answer is what the first {size} along"
+                    f" dimension {dim} of `{part.line.name}` send back,"
                     f" {inquiry.everywhere}.",
                 )
                 return
@@ -109,20 +114,31 @@ def _first(part: Part, dim: int, size: int) -> Alteration:
 
 
 def _number_in_the_error(inquiry: Inquiry) -> Iterator[Hint]:
-    """The error that a fresh case raised names a size of the lecture's."""
+    """The error that a fresh case raised names a size that is the lecture's, and not that case's."""
     for trial, verdict in inquiry.decisive:
         if verdict.outcome is not Outcome.ERROR or verdict.failure is None:
             continue
-        lecture = dict(inquiry.sizes_in(inquiry.known.scene(LECTURE).values))
-        here = set(dict(inquiry.sizes_in(inquiry.known.scene(trial.name).values)).values())
-        numbers = [float(text) for text in re.findall(r"\d+", verdict.failure.message)]
-        for number in numbers:
+        values = inquiry.known.scene(LECTURE).oracle.case.values
+        lecture = {**dict(inquiry.sizes_in(values)), **dict(_all_sizes(values))}
+        here = {size for _, size in _all_sizes(inquiry.known.scene(trial.name).oracle.case.values)}
+        for number in map(float, re.findall(r"\d+", verdict.failure.message)):
             names = [name for name, size in lecture.items() if size == number]
             if names and number not in here:
                 yield hint(
                     "hard_coded_size",
                     None,
-                    f"The number {number:g} is written out where `{names[0]}` belongs: that works in the lecture's sizes alone.",
-                    f"Your answer is right in the lecture's case; the error in case {trial.name} names {number:g}.",
+                    f"The number {number:g} is written out where `{names[0]}` belongs:",
+                    "that works in the lecture's sizes alone.",
+                    "Your answer is right in the lecture's case; the"
+                    f" error in case {trial.name} names {number:g}.",
                 )
                 return
+
+
+def _all_sizes(values: Values) -> Iterator[tuple[str, float]]:
+    """Every size there is in a case: plain numbers, the tensors' shapes, how many entries they have."""
+    yield from ((name, value) for name, value in values.items() if isinstance(value, int))
+    tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        yield from ((f"{name}.shape[{dim}]", size) for dim, size in enumerate(tensor.shape))
+    yield from ((f"{name}.numel()", tensor.numel()) for name, tensor in tensors.items())

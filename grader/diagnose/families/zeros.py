@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.diagnose.scene import Inquiry
+from grader.diagnose.scene import Inquiry, View
 from grader.diagnose.words import hint, listed, quoted
 from grader.scorecard import Hint
 
 ORDER = 30
 
+NOTHING = 1e-4
+"""An answer this small, relative to the right one, is zero but for rounding."""
+
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """Every entry is zero, in every case."""
-    if not inquiry.views or any(view.answer.any() for view in inquiry.views):
+    """Every entry is zero, or as good as zero, in every case."""
+    if not inquiry.views or not all(_is_nothing(inquiry, view) for view in inquiry.views):
         return
+    exactly = "zero" if not any(view.answer.any() for view in inquiry.views) else "zero but for rounding"
     lines = listed(quoted(line) for line in inquiry.users)
     if all(view.right for view in inquiry.views if not view.is_random):
         sentence = (
             f"For this loss it comes out as zero, but that is a result: go back through {lines} to get there."
         )
-        evidence = "Your answer is zero whatever gradient arrives."
+        evidence = f"Your answer is {exactly} whatever gradient arrives."
     else:
-        sentence = f"Nothing comes back to `{inquiry.tensor}`, although {lines} {'use' if len(inquiry.users) > 1 else 'uses'} it."
-        evidence = f"Your answer is zero {inquiry.everywhere}."
+        verb = "use" if len(inquiry.users) > 1 else "uses"
+        sentence = f"Nothing comes back to `{inquiry.tensor}`, although {lines} {verb} it."
+        evidence = f"Your answer is {exactly} {inquiry.everywhere}."
     yield hint("all_zero", inquiry.users[0] if len(inquiry.users) == 1 else None, sentence, evidence)
+
+
+def _is_nothing(inquiry: Inquiry, view: View) -> bool:
+    if not view.answer.any():
+        return True
+    truth = view.scene.gradients[inquiry.tensor].abs().max()
+    # Where the truth vanishes, too, an answer of this size says nothing either way.
+    return view.right or bool(view.answer.abs().max() <= NOTHING * truth)

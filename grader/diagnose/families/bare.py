@@ -1,0 +1,25 @@
+"""A line's own derivative and nothing else: the gradient that arrives there was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grader.diagnose.families.upstreams import without_upstream
+from grader.diagnose.pieces import parts
+from grader.diagnose.scene import Inquiry
+from grader.diagnose.variants import Variant
+from grader.diagnose.variants import explain as explained
+from grader.scorecard import Hint
+
+# Before factors: a derivative that happens to be n times the gradient is still a derivative.
+ORDER = 45
+
+
+def explain(inquiry: Inquiry) -> Iterator[Hint]:
+    """The answer is what a line sends back when ones arrive."""
+    if inquiry.views:
+        yield from explained(inquiry, "bare", lambda: _variants(inquiry), plainly=True)
+
+
+def _variants(inquiry: Inquiry) -> Iterator[Variant]:
+    return (without_upstream(inquiry, part) for part in parts(inquiry))

@@ -1,0 +1,91 @@
+"""Derivatives off by a factor that differs from entry to entry: a tensor too many, or one too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from grader.diagnose.families.operands import Found, stand_ins
+from grader.diagnose.lines import Line
+from grader.diagnose.pieces import Alteration, Part, back, gradient, parts
+from grader.diagnose.scene import Inquiry, Piece
+from grader.diagnose.variants import Variant
+from grader.diagnose.variants import explain as explained
+from grader.diagnose.words import quoted
+from grader.oracle import Run
+from grader.scorecard import Hint
+
+ORDER = 90
+
+POWERS = ((1.0, ""), (-1.0, ""), (2.0, " squared"), (-2.0, " squared"), (0.5, "'s root"), (-0.5, "'s root"))
+
+
+def explain(inquiry: Inquiry) -> Iterator[Hint]:
+    """One line's share, or the whole answer, is the right one times or over a tensor, entry by entry."""
+    if not inquiry.views:
+        return
+    yield from explained(inquiry, "ratios", lambda: _variants(inquiry))
+
+
+def _variants(inquiry: Inquiry) -> Iterator[Variant]:
+    for part in parts(inquiry):
+        yield from _of_line(inquiry, part)
+    yield from _of_all(inquiry)
+
+
+def _of_line(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
+    for name, found in stand_ins(inquiry, inquiry.main.scene.values[part.line.name]):
+        for power, said in POWERS:
+            altered = Alteration(
+                ("times", name, str(power)), partial(_arriving, part.line.name, found, power)
+            )
+            piece = back(part.line, inquiry.tensor, part.use, altered)
+            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, f"`{name}`{said}")
+
+
+def _of_all(inquiry: Inquiry) -> Iterator[Variant]:
+    """Several lines as one, off by a tensor that one of them uses."""
+    if len(inquiry.through) < 2:
+        return
+    part = parts(inquiry)[0]
+    for name, found in stand_ins(inquiry, inquiry.main.answer):
+        line = _user(inquiry, name)
+        for power, said in POWERS if line is not None else ():
+            piece = Piece(
+                ("all times", inquiry.tensor, name, power), partial(_times, inquiry.tensor, found, power)
+            )
+            where = Part(part.piece, line or part.line, part.tensor)
+            yield _variant(where, piece, "Your answer", power, f"`{name}`{said}", others=False)
+
+
+def _variant(part: Part, piece: Piece, what: str, power: float, tensor: str, others: bool = True) -> Variant:
+    size, how = ("large", "times") if power > 0 else ("small", "over")
+    return Variant(
+        "wrong_local_derivative",
+        part,
+        piece,
+        f"{what} is too {size} by a factor that differs from entry to entry: look for {tensor}.",
+        f"the right one {how} {tensor}, entry by entry,",
+        others,
+    )
+
+
+def _user(inquiry: Inquiry, name: str) -> Line | None:
+    return next((line for line in inquiry.through if name in line.step.uses), None)
+
+
+def _arriving(line: str, found: Found, power: float, run: Run) -> Tensor | None:
+    return _product(run.gradients[line], found(run), power)
+
+
+def _times(tensor: str, found: Found, power: float, run: Run) -> Tensor | None:
+    whole = gradient(tensor).work_out(run)
+    return None if whole is None else _product(whole, found(run), power)
+
+
+def _product(whole: Tensor, factor: Tensor, power: float) -> Tensor | None:
+    found: Tensor = whole * torch.pow(factor, power)
+    return found if found.shape == whole.shape else None
