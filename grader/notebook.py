@@ -34,7 +34,9 @@ def read_cells(content: bytes) -> tuple[Cell, ...]:
         NotebookError: it is not a notebook, or a huge one.
     """
     if len(content) > SIZE_LIMIT:
-        raise NotebookError(f"expected a notebook of at most {SIZE_LIMIT} bytes, found more: clear its outputs")
+        raise NotebookError(
+            f"expected a notebook of at most {SIZE_LIMIT} bytes, found more: clear its outputs"
+        )
     cells = tuple(_cells(_document(content)))
     if sum(len(cell.source) for cell in cells) > CODE_LIMIT:
         raise NotebookError(f"expected cells of at most {CODE_LIMIT} characters together, found more")
@@ -42,15 +44,17 @@ def read_cells(content: bytes) -> tuple[Cell, ...]:
 
 
 def _document(content: bytes) -> Any:
-    """The notebook as nbformat reads it; its validator is left out, as it takes its time over hostile files."""
+    """The notebook as nbformat reads it; its validator is left out, as it is slow over hostile ones."""
     # Imported here because it is slow to load and most submissions are plain Python.
     from nbformat import converter, reader
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            document = reader.reads(content.decode("utf-8-sig"))
-            return document if document.nbformat == 4 else converter.convert(document, 4)
+            document = reader.reads(content.decode("utf-8-sig"))  # type: ignore[no-untyped-call]
+            if document.nbformat != 4:
+                document = converter.convert(document, 4)  # type: ignore[no-untyped-call]
+            return document
     except UnicodeDecodeError as error:
         raise NotebookError(f"expected a notebook in UTF-8, found other bytes at {error.start}") from error
     except (RecursionError, MemoryError) as error:
@@ -76,6 +80,23 @@ def _cells(document: Any) -> Iterator[Cell]:
         kind = cell.get("cell_type") if isinstance(cell, dict) else None
         source = cell.get("source", "") if isinstance(cell, dict) else None
         if not isinstance(kind, str) or not isinstance(source, str):
-            raise NotebookError(f"cell {number}: expected a cell with a type and a text, found something else")
+            raise NotebookError(
+                f"cell {number}: expected a cell with a type and a text, found something else"
+            )
         if kind in ("code", "markdown"):
             yield Cell(number, source, is_code=kind == "code")
+
+
+def cells_of(filename: str, content: bytes) -> tuple[Cell, ...]:
+    """The cells of a notebook, or a plain script as one cell.
+
+    Args:
+        filename: the file's name, whose ending tells which it is.
+        content: its bytes.
+
+    Raises:
+        NotebookError: as :func:`read_cells` does.
+    """
+    if filename.endswith(SUFFIX):
+        return read_cells(content)
+    return (Cell(None, content.decode("utf-8", "replace")),)

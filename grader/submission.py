@@ -15,16 +15,26 @@ from grader.errors import SubmissionError
 SIZE_LIMIT = 1 << 20
 """Bytes of one file; a hand-written backward pass is a few thousand."""
 
+NOTEBOOK_LIMIT = 20 << 20
+"""Bytes of a notebook, whose plots are in it."""
+
 FILES_LIMIT = 100
 """Python files of one submission."""
+
+PYTHON, NOTEBOOK = ".py", ".ipynb"
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """A submission's file for one exercise: readable, or a problem in words."""
+    """A submission's file for one exercise.
+
+    Exactly one of these is there: ``source``, the stubs as they are; ``script``, a notebook or a script in the
+    lecture's style, still to be read for its stubs; or ``problem``, why it cannot be taken, in words.
+    """
 
     filename: str
     source: Source | None = None
+    script: bytes | None = field(default=None, repr=False)
     problem: str | None = None
 
 
@@ -35,7 +45,7 @@ class Submission:
     Args:
         name: the folder's name, or the file's without its ending.
         path: where it is.
-        digest: SHA-256 over the names and bytes of its Python files, as hexadecimal digits.
+        digest: SHA-256 over the names and bytes of its Python files and notebooks, as hexadecimal digits.
         files: what was handed in, by exercise id; an exercise that is not in here was not handed in.
     """
 
@@ -49,17 +59,16 @@ def find(paths: Sequence[Path], exercise_ids: Sequence[str], only: Sequence[str]
     """The submissions at some paths.
 
     Args:
-        paths: each a Python file, a submission's folder, or a folder of submissions.
+        paths: each a Python file, a notebook, a submission's folder, or a folder of submissions.
         exercise_ids: all exercises of the course, which name a submission's files.
-        only: the exercises wanted, all where empty; a file that is named after no exercise is taken for the
-            one that is wanted.
+        only: the exercises wanted, all where empty; a Python file that is named after no exercise is taken for
+            the one that is wanted, or read as a script where that is not one.
 
     Returns:
         One path per submission, each once, in the order given; those inside a folder by name.
 
     Raises:
-        SubmissionError: a path that does not exist, or where nothing can be graded, or a lone file and no way
-            to tell which exercise it is for.
+        SubmissionError: a path that does not exist, or where nothing can be graded.
     """
     found = [one for path in paths for one in _find(path, exercise_ids, only)]
     return tuple(dict.fromkeys(found))
@@ -69,27 +78,38 @@ def _find(path: Path, exercise_ids: Sequence[str], only: Sequence[str]) -> Itera
     if not os.path.lexists(path):
         raise SubmissionError(f"{path}: no such file or folder")
     if not path.is_dir():
-        if path.suffix != ".py":
-            raise SubmissionError(f"{path}: expected a folder or a .py file")
-        _exercise_of(path, exercise_ids, only)
+        if path.suffix not in (PYTHON, NOTEBOOK):
+            raise SubmissionError(f"{path}: expected a folder, a .py or an .ipynb file")
         yield path
         return
     if _is_submission(path, exercise_ids):
         yield path
         return
     try:
-        inside = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+        inside = sorted(p for p in path.iterdir() if _may_be_one(p))
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be read: {error.strerror}") from error
-    submissions = [p for p in inside if _is_submission(p, exercise_ids) or any(p.glob("*.py"))]
-    if not submissions:
+    if not inside:
         names = ", ".join(f"{name}.py" for name in exercise_ids)
-        raise SubmissionError(f"{path}: expected a submission with {names} (or a folder of them), found none")
-    yield from submissions
+        raise SubmissionError(
+            f"{path}: expected a submission with {names} or a notebook (or a folder of them), found none"
+        )
+    yield from inside
 
 
 def _is_submission(folder: Path, exercise_ids: Sequence[str]) -> bool:
-    return any(os.path.lexists(folder / f"{name}.py") for name in exercise_ids)
+    """Whether a folder is one student's work: it has a file named after an exercise, or one notebook."""
+    named = any(os.path.lexists(folder / f"{name}{PYTHON}") for name in exercise_ids)
+    return named or len(list(folder.glob(f"*{NOTEBOOK}"))) == 1
+
+
+def _may_be_one(path: Path) -> bool:
+    """Whether something in a folder of submissions is one: a notebook, or a folder with work in it."""
+    if path.name.startswith((".", "__")):
+        return False
+    if path.is_dir():
+        return any(any(path.glob(f"*{ending}")) for ending in (PYTHON, NOTEBOOK))
+    return path.suffix == NOTEBOOK
 
 
 def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> Submission:
@@ -100,13 +120,34 @@ def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> S
         exercise_ids: all exercises of the course.
         only: as :func:`find` was given it.
     """
-    if path.is_dir():
-        modules = _modules(path)
-        files = {name: _handed_in(f"{name}.py", modules) for name in exercise_ids if f"{name}.py" in modules}
-        return Submission(name_of(path), path, _digest(modules), files)
-    modules = {path.name: _bytes(path)}
-    files = {_exercise_of(path, exercise_ids, only): _handed_in(path.name, modules)}
+    modules = _modules(path) if path.is_dir() else {path.name: _bytes(path)}
+    files = dict(_files(modules, exercise_ids, only))
     return Submission(name_of(path), path, _digest(modules), files)
+
+
+def _files(
+    modules: Mapping[str, bytes | str], exercise_ids: Sequence[str], only: Sequence[str]
+) -> Iterator[tuple[str, HandedIn]]:
+    """What was handed in for each exercise: the file named after it, else the one notebook or script there is."""
+    for name in exercise_ids:
+        named = [file for file in modules if file.endswith(PYTHON) and name in file]
+        exact = [file for file in named if file == f"{name}{PYTHON}"]
+        if exact or (named and len(modules) == 1):
+            yield name, _handed_in((exact or named)[0], modules)
+    taken = [file for file in modules if any(name in file for name in exercise_ids) and file.endswith(PYTHON)]
+    notebooks = [file for file in modules if file.endswith(NOTEBOOK)]
+    rest = [name for name in exercise_ids if f"{name}{PYTHON}" not in modules]
+    if len(notebooks) == 1:
+        yield from ((name, _script(notebooks[0], modules)) for name in rest)
+    elif notebooks:
+        found = HandedIn(notebooks[0], problem=f"expected one notebook, found {', '.join(notebooks)}")
+        yield from ((name, found) for name in rest)
+    elif not taken and len(modules) == 1:
+        (file,) = modules
+        if len(only) == 1:
+            yield only[0], _handed_in(file, modules)
+        else:
+            yield from ((name, _script(file, modules)) for name in rest)
 
 
 def name_of(path: Path) -> str:
@@ -115,26 +156,26 @@ def name_of(path: Path) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _exercise_of(path: Path, exercise_ids: Sequence[str], only: Sequence[str]) -> str:
-    named = [name for name in exercise_ids if name in path.stem] or list(only)
-    if len(named) != 1:
-        raise SubmissionError(
-            f"{path}: expected a name that says which exercise it is, such as {exercise_ids[0]}.py, or --exercise"
-        )
-    return named[0]
-
-
 def _modules(folder: Path) -> dict[str, bytes | str]:
-    """The Python files of a folder by name: their bytes, or what is wrong with them."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
+    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (PYTHON, NOTEBOOK))
     return {path.name: _bytes(path) for path in paths[:FILES_LIMIT]}
+
+
+def _script(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
+    content = modules[filename]
+    return HandedIn(filename, problem=content) if isinstance(content, str) else HandedIn(filename, script=content)
 
 
 def _handed_in(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
     content = modules[filename]
     if isinstance(content, str):
         return HandedIn(filename, problem=content)
-    helpers = {name: code for name, code in modules.items() if name != filename and isinstance(code, bytes)}
+    helpers = {
+        name: code
+        for name, code in modules.items()
+        if name != filename and name.endswith(PYTHON) and isinstance(code, bytes)
+    }
     return HandedIn(filename, Source(filename, content, helpers))
 
 
@@ -149,11 +190,12 @@ def _bytes(path: Path) -> bytes | str:
             return f"expected a regular file, found a {_kind(mode)}"
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
+            limit = NOTEBOOK_LIMIT if path.suffix == NOTEBOOK else SIZE_LIMIT
+            content = file.read(limit + 1)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if len(content) > SIZE_LIMIT:
-        return f"expected at most {SIZE_LIMIT} bytes, found more"
+    if len(content) > limit:
+        return f"expected at most {limit} bytes, found more"
     return content
 
 

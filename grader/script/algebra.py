@@ -37,7 +37,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Node:
-    """An operation: ``add`` and ``mul`` of any number of parts in any order, or one whose parts have their places."""
+    """An operation: ``add`` and ``mul`` of parts in any order, or one whose parts have their places."""
 
     operation: str
     parts: tuple[Tree, ...]
@@ -58,7 +58,14 @@ IDENTITIES = {"clone", "contiguous", "detach", "float"}
 LARGEST = 1e300
 """Numbers beyond are left alone; an integer may be too large for a float."""
 
-SAME = {"mm": "matmul", "multiply": "mul", "subtract": "sub", "divide": "div", "pow": "pow", "negative": "neg"}
+SAME = {
+    "mm": "matmul",
+    "multiply": "mul",
+    "subtract": "sub",
+    "divide": "div",
+    "pow": "pow",
+    "negative": "neg",
+}
 
 
 def tree(expression: ast.expr, resolve: Resolve) -> Tree:
@@ -145,7 +152,7 @@ def called(
 ) -> Tree:
     """The normal form of a call: operators by name become operators, the ways to flatten become one."""
     match function, parts:
-        case ("add" | "sub" | "mul" | "div" | "pow" | "matmul"), (left, right):
+        case (("add" | "sub" | "mul" | "div" | "pow" | "matmul"), (left, right)):
             return operation({"mul": "mult", "matmul": "matmult"}.get(function, function), left, right)
         case "neg", (one,):
             return negative(one)
@@ -159,13 +166,13 @@ def called(
             return power(one, -1.0)
         case "list", (Node(operation="arange") as inner,):
             return inner
-        case ("range" | "arange"), (count,):
+        case (("range" | "arange"), (count,)):
             return Node("arange", (count,))
         case "embedding", (index, table):
             return Node("index", (table, index))
         case "mean", (one,):
             return _mean(one, options)
-        case ("flatten" | "view" | "reshape"), _ if _flattens(function, parts, options, arguments):
+        case (("flatten" | "view" | "reshape"), _) if _flattens(function, parts, options, arguments):
             return Node("flat", parts[:1])
         case "cat" | "concat", (Node(operation="unbind", parts=(one, Number(1.0))), Number(1.0)):
             return Node("flat", (one,))
@@ -223,17 +230,17 @@ def negative(one: Tree) -> Tree:
 
 def total(terms: list[Tree]) -> Tree:
     """A sum of terms, sums within it taken apart, its numbers added up."""
-    flat = [inner for term in terms for inner in (term.parts if _is(term, "add") else (term,))]
+    flat = [inner for term in terms for inner in _parts(term, "add")]
     number = sum(term.value for term in flat if isinstance(term, Number))
-    rest = [term for term in flat if not isinstance(term, Number)]
+    rest: list[Tree] = [term for term in flat if not isinstance(term, Number)]
     if number:
         rest.append(Number(number))
     return rest[0] if len(rest) == 1 else Node("add", tuple(rest)) if rest else Number(0.0)
 
 
 def product(factors: list[Tree]) -> Tree:
-    """A product of factors, products within it taken apart, its numbers and the powers of one base gathered."""
-    flat = [inner for factor in factors for inner in (factor.parts if _is(factor, "mul") else (factor,))]
+    """A product of factors, products within it taken apart, its numbers and powers of one base gathered."""
+    flat = [inner for factor in factors for inner in _parts(factor, "mul")]
     number = 1.0
     powers: dict[Tree, float] = {}
     for factor in flat:
@@ -274,6 +281,11 @@ def _base(factor: Tree) -> tuple[Tree, float]:
         case Node(operation="pow", parts=(base, Number(value=exponent))):
             return base, exponent
     return factor, 1.0
+
+
+def _parts(one: Tree, operation: str) -> tuple[Tree, ...]:
+    """The parts of an operation, or all of a tree that is another."""
+    return one.parts if isinstance(one, Node) and one.operation == operation else (one,)
 
 
 def _is(one: Tree, name: str) -> bool:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 VIEWS = {
     "view", "reshape", "squeeze", "unsqueeze", "detach", "contiguous", "expand", "expand_as", "view_as", "t",
-    "transpose", "permute", "flatten", "unflatten", "float", "to", "diagonal", "select", "narrow", "requires_grad_",
-    "retain_grad", "swapaxes", "ravel", "movedim",
+    "transpose", "permute", "flatten", "unflatten", "float", "to", "diagonal", "select", "narrow",
+    "requires_grad_", "retain_grad", "swapaxes", "ravel", "movedim",
 }  # fmt: skip
 """Methods whose result may share its storage with the tensor they are called on."""
 
 VIEW_ATTRIBUTES = {"T", "mT", "data", "H"}
+FILLS = {"append", "extend", "insert", "update", "setdefault"}
+"""Methods that fill a list or a dict."""
+
 HARMLESS = {"requires_grad_", "retain_grad_", "manual_seed_", "share_memory_"}
 GRAD = "grad"
 
@@ -78,7 +81,7 @@ def mutator(function: ast.FunctionDef) -> Mutator | None:
 
 
 def storage_root(expression: ast.expr) -> str | None:
-    """The name whose storage an expression's value shares: ``a`` for ``a``, ``a.view(-1)``, ``a[0:2]``; or None."""
+    """The name whose storage an expression's value shares: ``a`` for ``a``, ``a.view(-1)``, ``a[0:2]``."""
     match expression:
         case ast.Name(id=name):
             return name
@@ -100,7 +103,7 @@ def _is_basic(index: ast.expr) -> bool:
 
 
 def _in_place(method: str) -> bool:
-    return method.endswith("_") and not method.endswith("__") and method not in HARMLESS
+    return method in FILLS or (method.endswith("_") and not method.endswith("__") and method not in HARMLESS)
 
 
 @dataclass
@@ -172,7 +175,7 @@ class _Flow:
                         self._read(child)
 
     def _branches(self, bodies: Iterable[Iterable[ast.AST]], *, certain: bool) -> None:
-        """Run alternatives side by side; what all of them assign is assigned, if one of them is certain to run."""
+        """Run alternatives side by side; what all assign is assigned, if one of them is certain to run."""
         before = set(self.assigned)
         ends = []
         for body in bodies:
@@ -200,7 +203,7 @@ class _Flow:
                 self._target(value)
             case ast.Attribute(value=value, attr=attribute):
                 self._read(value)
-                if attribute in VIEW_ATTRIBUTES:
+                if attribute not in (GRAD, "requires_grad"):
                     self._mutate(value)
             case _:
                 self._change(target)
@@ -235,8 +238,8 @@ class _Flow:
         for node in ast.walk(expression):
             if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
                 self._bind(node.target.id)
-            elif isinstance(node, ast.Attribute) and node.attr == GRAD and isinstance(node.ctx, ast.Load):
-                self.reads_grad = self.reads_grad or not _is_module(node.value)
+            elif reads_grad(node):
+                self.reads_grad = True
             elif isinstance(node, ast.Call):
                 self._call(node)
 
@@ -259,6 +262,12 @@ class _Flow:
                 self._mutate(keyword.value)
 
 
+def reads_grad(node: ast.AST) -> bool:
+    """Whether a node reads the ``.grad`` of a tensor."""
+    reads = isinstance(node, ast.Attribute) and node.attr == GRAD and isinstance(node.ctx, ast.Load)
+    return reads and isinstance(node, ast.Attribute) and not _is_module(node.value)
+
+
 def _is_module(value: ast.expr) -> bool:
     """Whether an expression is ``torch`` or something in it."""
     while isinstance(value, ast.Attribute):
@@ -274,7 +283,9 @@ def _deep_root(value: ast.expr) -> str | None:
                 return name
             case ast.Subscript(value=inner) | ast.Attribute(value=inner):
                 value = inner
-            case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in VIEWS or _in_place(method):
+            case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in VIEWS or _in_place(
+                method
+            ):
                 value = inner
             case _:
                 return None
@@ -287,7 +298,9 @@ def _names(node: ast.AST, local: frozenset[str]) -> Iterator[str]:
             if name not in local:
                 yield name
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-            inner = local | {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+            inner = local | {
+                n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)
+            }
             yield from _names(node.generators[0].iter, local)
             for child in ast.iter_child_nodes(node):
                 if child is not node.generators[0]:
@@ -319,5 +332,7 @@ def _free(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> set[st
 def _inner_reads(body: list[ast.stmt], own: set[str]) -> set[str]:
     flow = _Flow({}, assigned=set(own))
     flow.run(body)
-    declared = {n for s in body for d in ast.walk(s) if isinstance(d, (ast.Global, ast.Nonlocal)) for n in d.names}
+    declared = {
+        n for s in body for d in ast.walk(s) if isinstance(d, (ast.Global, ast.Nonlocal)) for n in d.names
+    }
     return flow.reads - own - (flow.bound - declared)

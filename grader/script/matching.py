@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.forward import LOSS, Forward
-from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, product, total, tree
+from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, power, product, total, tree
 from grader.script.program import Program, Statement
 
 EFFORT = 5_000
@@ -162,6 +162,11 @@ class _Matcher:
             return None
         return self._tree(self.program[index]) if self.program[index].value is not None else None
 
+    def _root(self, reference: Reference) -> Reference:
+        """What a value is another name of, such as ``batch_size`` for ``n = batch_size``; else itself."""
+        definition = self._definition(reference)
+        return self._root(definition.reference) if isinstance(definition, Name) else reference
+
     def _same(self, ours: Tree, theirs: Tree, renaming: Renaming) -> Iterator[Renaming]:
         """The ways to extend a renaming under which two trees are the same."""
         self.effort += 1
@@ -175,11 +180,11 @@ class _Matcher:
                 if name in self.forward.inputs:
                     yield renaming
             case Name(reference=(name, _)), _:
-                if name in self.steps and name not in renaming.theirs:
+                if name in self.steps:
                     yield from self._same(self.steps[name], theirs, renaming)
             case _, Name(reference=reference):
                 definition = self._definition(reference)
-                if definition is not None and reference not in renaming.ours:
+                if definition is not None:
                     yield from self._same(ours, definition, renaming)
             case Node(), Node():
                 yield from self._same_node(ours, theirs, renaming)
@@ -190,21 +195,17 @@ class _Matcher:
     def _same_value(self, name: str, reference: Reference, renaming: Renaming) -> Iterator[Renaming]:
         if renaming.theirs.get(name) == reference:
             yield renaming
-            return
-        if name in renaming.theirs or reference in renaming.ours:
-            return
-        if name in self.forward.inputs:
+        elif name in self.forward.inputs:
             bound = renaming.bound(name, reference)
             if bound is not None:
                 yield bound
-            return
-        definition = self._definition(reference)
-        if definition is None:
-            return
-        for renamed in self._same(self.steps[name], definition, renaming):
-            bound = renamed.bound(name, reference)
-            if bound is not None:
-                yield bound
+            elif name in renaming.theirs and self._root(renaming.theirs[name]) == self._root(reference):
+                yield renaming  # n = batch_size, and now the one is written, now the other
+        else:
+            definition = self._definition(reference)
+            if definition is not None:  # the same value, by another name or computed once more
+                for renamed in self._same(self.steps[name], definition, renaming):
+                    yield renamed.bound(name, reference) or renamed
 
     def _same_node(self, ours: Node, theirs: Node, renaming: Renaming) -> Iterator[Renaming]:
         if ours.operation != theirs.operation:
@@ -212,9 +213,16 @@ class _Matcher:
         if ours.commutes:
             for parts in self._regrouped(ours, theirs):
                 yield from self._any_order(ours.parts, parts, renaming)
-        elif len(ours.parts) == len(theirs.parts) and _keys(ours) == _keys(theirs):
+            return
+        if len(ours.parts) == len(theirs.parts) and _keys(ours) == _keys(theirs):
             mine = (*ours.parts, *(value for _, value in ours.options))
-            yield from self._in_place(mine, (*theirs.parts, *(value for _, value in theirs.options)), renaming)
+            yield from self._in_place(
+                mine, (*theirs.parts, *(value for _, value in theirs.options)), renaming
+            )
+        if ours.operation == "pow" and isinstance(theirs.parts[0], Name):
+            definition = self._definition(theirs.parts[0].reference)
+            if definition is not None and isinstance(theirs.parts[1], Number):
+                yield from self._same(ours, power(definition, theirs.parts[1].value), renaming)
 
     def _regrouped(self, ours: Node, theirs: Node) -> Iterator[tuple[Tree, ...]]:
         """The student's terms: as they are, then with those taken apart that an earlier line put together."""

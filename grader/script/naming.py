@@ -14,11 +14,14 @@ from grader.script.matching import Match
 from grader.script.program import Program, Statement
 
 SPELLINGS = (
-    "d{}", "d_{}", "{}_grad", "grad_{}", "{}grad", "dL_d{}", "dLd{}", "dL{}", "dloss_d{}", "dl_d{}", "g_{}", "{}_d", "delta_{}",
+    "d{}", "d_{}", "{}_grad", "grad_{}", "{}grad", "dL_d{}", "dLd{}", "dL{}", "dloss_d{}", "dl_d{}",
+    "g_{}", "{}_d", "delta_{}",
 )  # fmt: skip
 """How people name the gradient of a tensor."""
 
-VARIANT = re.compile(r"_?(?:fast|closed|direct|new|short|simple|quick|analytic\w*|alt|ex\d|v?\d|manual|one\w*)_?|_+")
+VARIANT = re.compile(
+    r"_?(?:fast|closed|direct|new|short|simple|quick|analytic\w*|alt|ex\d|v?\d|manual|one\w*)_?|_+"
+)
 """What people add to a gradient's name when they derive it a second way."""
 
 MAKERS = {"randn", "rand", "zeros", "ones", "empty", "normal", "full", "randint"}
@@ -44,7 +47,7 @@ class Naming:
 
     @cached_property
     def tensors(self) -> Mapping[str, str]:
-        """Student's names of forward values, with the exercise's: those of matched lines, else the very same."""
+        """Student's names of forward values, with the exercise's: those of matched lines, else the same."""
         matched: dict[str, set[str]] = {}
         for ours, (theirs, _) in self.match.renaming.theirs.items():
             matched.setdefault(theirs, set()).add(ours)
@@ -61,7 +64,7 @@ class Naming:
         return own | {ours: theirs for ours, (theirs, _) in self.match.renaming.theirs.items()}
 
     def value(self, name: str, definition: int) -> str | None:
-        """The forward value a name stands for after one of its definitions (-1 for none), None if for no one."""
+        """The forward value a name stands for after one of its definitions (-1 for none), or None."""
         reference = (name, definition)
         known = self.match.renaming.ours.get(reference) or self.match.again.get(reference)
         if known is not None or name not in self.tensors:
@@ -82,13 +85,15 @@ class Naming:
 
     def _is_of_a_gradient(self, statement: Statement, name: str) -> bool:
         """Whether a statement makes something of gradients, so that it is no value of the forward pass."""
-        return name in statement.effects.binds and any(read in self.gradients for read in statement.effects.reads)
+        return name in statement.effects.binds and any(
+            read in self.gradients for read in statement.effects.reads
+        )
 
     @cached_property
     def sizes(self) -> Mapping[tuple[str, int], Given]:
         """The names for sizes (``n_embd``, ``vocab_size``), read off the lines that make the parameters."""
         found: dict[tuple[str, int], Given] = {}
-        for ours, (name, index) in self.match.renaming.theirs.items():
+        for ours, (_, index) in self.match.renaming.theirs.items():
             value = self.program[index].value if index >= 0 else None
             if value is None or ours not in self.forward.inputs:
                 continue
@@ -99,7 +104,12 @@ class Naming:
         return found
 
     def _size(
-        self, found: dict[tuple[str, int], Given], size: ast.expr, expression: str, needs: frozenset[str], at: int
+        self,
+        found: dict[tuple[str, int], Given],
+        size: ast.expr,
+        expression: str,
+        needs: frozenset[str],
+        at: int,
     ) -> None:
         match size:
             case ast.Name(id=name):
@@ -120,7 +130,9 @@ class Naming:
     def gradients(self) -> Mapping[str, str]:
         """Student's names of gradients, with the exercise's name of the tensor each belongs to."""
         found = dict(self._compared())
-        candidates = [name for name in self.program.names if name not in found and name not in self._matched_names]
+        candidates = [
+            name for name in self.program.names if name not in found and name not in self._matched_names
+        ]
         spelt = self._spelt
         for name in candidates:
             tensor = spelt.get(name) or spelt.get(name.lower())
@@ -131,6 +143,12 @@ class Naming:
         for name, tensor in self._by_role(found, candidates):
             found[name] = tensor
         return found
+
+    def gradient(self, name: str) -> str | None:
+        """The tensor whose gradient a name is; one assigned nowhere is known by its spelling alone."""
+        if name in self.gradients or name in self.program.names or name in self.tensors:
+            return self.gradients.get(name)
+        return self._spelt.get(name)
 
     @cached_property
     def _matched_names(self) -> frozenset[str]:
@@ -148,7 +166,7 @@ class Naming:
         return found
 
     def _compared(self) -> Iterator[tuple[str, str]]:
-        """Pairs that the student compares: ``cmp('hpreact', da, apreact)``, ``allclose(da, apreact.grad)``."""
+        """Pairs that the student compares: ``cmp('hpreact', da, apreact)``, ``allclose(da, a.grad)``."""
         votes: dict[str, Counter[str]] = {}
         for statement in self.program.statements:
             if isinstance(statement.node, (ast.Expr, ast.Assign)) and statement.broken is None:
@@ -189,12 +207,21 @@ class Naming:
     def _by_role(self, found: Mapping[str, str], candidates: list[str]) -> Iterator[tuple[str, str]]:
         """Names that are left, where what they are made of leaves one tensor only."""
         taken = set(found.values())
-        left = [ask[1:] for ask in sorted(self.program.asks) if ask[1:] not in taken and ask[1:] in self.forward.names]
+        left = [
+            ask[1:]
+            for ask in sorted(self.program.asks)
+            if ask[1:] not in taken and ask[1:] in self.forward.names
+        ]
         roles: dict[str, list[str]] = {}
         for name in candidates:
             if name in found or not name.lower().startswith(("d", "g")):
                 continue
-            reads = {found[r] for i in self.program.defined(name) for r in self.program[i].effects.reads if r in found}
+            reads = {
+                found[r]
+                for i in self.program.defined(name)
+                for r in self.program[i].effects.reads
+                if r in found
+            }
             fits = [t for t in left if reads and reads == {step.name for step in self.forward.users(t)}]
             if len(fits) == 1:
                 roles.setdefault(fits[0], []).append(name)

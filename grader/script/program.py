@@ -1,8 +1,10 @@
-"""A script as one straight line of statements: who defines what, who changes what, who shares storage with whom."""
+"""A script as one straight line of statements: who defines what, who changes it, who shares its storage."""
 
 from __future__ import annotations
 
 import ast
+import bisect
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,14 +13,16 @@ from dataclasses import dataclass, field, replace
 from grader.forward import LOSS
 from grader.script.cell import Cell, Origin
 from grader.script.effects import Effects, Mutators, effects, mutator, storage_root
-from grader.script.syntax import Written, statements
+from grader.script.syntax import Parser, Written
 
-MARKER = re.compile(r"[\W_]*(?:ex|exc?er\w{0,8})[\W_]{0,3}(\d{1,3})(?![\d.])", re.I)
+MARKER = re.compile(r"[\W_]*(?:ex|exc?er\w{0,8}(?<!s))[\W_]{0,3}(\d{1,3})(?![\d.])", re.I)
 """What opens an exercise in a heading or a comment, however it is spelt."""
 
-STATEMENTS_LIMIT = 6000
+STATEMENTS_LIMIT = 2500
+"""The completed lecture has fewer than two hundred."""
+
 TRAINING_NAMES = 8
-"""A loop that gives this many names a value trains; the longest double loop for one gradient has half of them."""
+"""A loop that gives this many names a value trains; a double loop for one gradient has half of them."""
 
 ONE_FUNCTION = 5
 """Gradients in one function from which on it holds the whole backward pass, and is no helper."""
@@ -56,7 +60,9 @@ class Statement:
     def value(self) -> ast.expr | None:
         """The right-hand side of a plain assignment to one name, else None."""
         match self.node:
-            case ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=value):
+            case (
+                ast.Assign(targets=[ast.Name()], value=value) | ast.AnnAssign(target=ast.Name(), value=value)
+            ):
                 return value
         return None
 
@@ -111,14 +117,16 @@ class Program:
         try:
             made = tuple(_Reader(cells, asks).read())
         except RecursionError as error:
-            raise ScriptError("expected code to read, found an expression that is nested too deeply") from error
+            raise ScriptError(
+                "expected code to read, found an expression that is nested too deeply"
+            ) from error
         return cls(made, asks, *_scan(made))
 
     def __getitem__(self, index: int) -> Statement:
         return self.statements[index]
 
     def reaching(self, name: str, at: int) -> tuple[int, ...]:
-        """The statements that may have given a name the value it has before statement ``at``, the last one first."""
+        """The statements that may have given a name its value before statement ``at``, the last one first."""
         found = []
         for index, certain in reversed(self._definitions.get(name, [])):
             if index < at:
@@ -142,16 +150,29 @@ class Program:
             return self._storages[definition, name]
         return frozenset({self._free[name]}) if name in self._free else frozenset()
 
-    def changes(self, name: str, definition: int | None, until: int) -> Iterator[Change]:
-        """What changes the value that a name was given by a definition in place, before statement ``until``."""
-        since = -1 if definition is None else definition
-        found = {c for storage in self.storages(name, definition) for c in self._changes.get(storage, [])}
-        yield from sorted((c for c in found if since < c.index < until), key=lambda c: (c.index, c.name))
+    def changes(self, name: str, definition: int | None, until: int, since: int = -1) -> Iterator[Change]:
+        """What changes the value that a name was given by a definition in place, in order.
+
+        Args:
+            name: the name.
+            definition: the statement that gave it its value, None where none did.
+            until: changes before this statement count,
+            since: and after this one and the definition.
+        """
+        first = max(since, -1 if definition is None else definition) + 1
+        found: set[Change] = set()
+        for storage in self.storages(name, definition):
+            made = self._changes.get(storage, [])
+            start = bisect.bisect_left(made, first, key=lambda change: change.index)
+            found.update(itertools.takewhile(lambda change: change.index < until, made[start:]))
+        yield from sorted(found, key=lambda change: (change.index, change.name))
 
 
 def is_stub(function: ast.FunctionDef, asks: frozenset[str]) -> bool:
     """Whether a function is named for a gradient and returns something or is still to be filled."""
-    return function.name in asks and any(isinstance(node, (ast.Return, ast.Raise)) for node in ast.walk(function))
+    return function.name in asks and any(
+        isinstance(node, (ast.Return, ast.Raise)) for node in ast.walk(function)
+    )
 
 
 @dataclass(frozen=True)
@@ -174,9 +195,9 @@ class _Reader:
     at_top: set[str] = field(default_factory=set)
 
     def read(self) -> Iterator[Statement]:
-        pieces = list(self._pieces())
+        pieces = list(itertools.islice(self._pieces(), STATEMENTS_LIMIT + 1))
         if len(pieces) > STATEMENTS_LIMIT:
-            raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements, found {len(pieces)}")
+            raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements, found more")
         for piece in pieces:
             self._survey(piece.node)
         flat = [one for piece in pieces for one in self._flat(piece)]
@@ -187,13 +208,14 @@ class _Reader:
 
     def _pieces(self) -> Iterator[_Piece]:
         section: int | None = None
+        parser = Parser()
         for place, cell in enumerate(self.cells):
             markers = _markers(cell)
             if not cell.is_code:
                 numbers = set(markers.values())
                 section = numbers.pop() if len(numbers) == 1 else section
                 continue
-            for written in statements(cell):
+            for written in parser.statements(cell):
                 line = written.origin(written.node).line
                 past = [at for at in markers if at <= line]
                 yield _Piece(written.node, written, place, markers[max(past)] if past else section)
@@ -210,7 +232,7 @@ class _Reader:
             self.at_top |= effects(node).writes
 
     def _flat(self, piece: _Piece) -> Iterator[_Piece]:
-        """A statement, or those inside it where it only wraps them: ``with no_grad():``, a function around it all."""
+        """A statement, or those inside it where it only wraps them: ``no_grad()``, a function around all."""
         match piece.node:
             case ast.With(items=items, body=body) if all(item.optional_vars is None for item in items):
                 yield from self._inside(piece, body)
@@ -256,11 +278,15 @@ class _Reader:
                 found |= done.writes
         gradients = {name for name in found if name in self.asks}
         ds = {name for name in found if name.startswith("d")}
-        whole = ds if len(ds) >= ONE_FUNCTION else gradients | (found & {LOSS} if len(found) > ONE_FUNCTION else set())
+        whole = (
+            ds
+            if len(ds) >= ONE_FUNCTION
+            else gradients | (found & {LOSS} if len(found) > ONE_FUNCTION else set())
+        )
         return bool(whole) and not whole & self.at_top
 
     def _is_training(self, node: ast.stmt) -> bool:
-        """Whether a loop trains: it calls ``backward()``, makes a loss, or does far too much for one gradient."""
+        """Whether a loop trains: it calls ``backward()``, makes a loss, or does too much for one gradient."""
         if not isinstance(node, (ast.For, ast.While)):
             return False
         written = effects(node).writes
@@ -271,11 +297,13 @@ class _Reader:
         written = piece.written
         origin = written.origin(piece.node)
         if written.broken is not None:
-            done = Effects(frozenset(), binds=written.assigns)
+            done = Effects(written.changes, binds=written.assigns, mutates=written.changes)
             return Statement(index, piece.node, (), written.first, done, piece.section, written.broken)
         training = self._is_training(piece.node)
         done = Effects(frozenset()) if training else effects(piece.node, mutators)
-        return Statement(index, piece.node, written.text(piece.node), origin, done, piece.section, None, training)
+        return Statement(
+            index, piece.node, written.text(piece.node), origin, done, piece.section, None, training
+        )
 
 
 def _markers(cell: Cell) -> dict[int, int]:

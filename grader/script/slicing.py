@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from grader.exercise import Exercise, tensor_of
 from grader.script.naming import COMPARES, Given, Naming
@@ -21,14 +22,14 @@ class Slice:
         version: the derivation it is cut from.
         statements: the statements, by place in the program, in order.
         given: what each statement reads that the judge hands in, by place and student's name.
-        unbound: names that are read and that no statement before gives a value.
+        unbound: names that are read and that no statement before gives a value, by place.
         notes: what the student should know, whether or not it costs points.
     """
 
     version: Version
     statements: tuple[int, ...]
     given: Mapping[int, Mapping[str, Given]]
-    unbound: frozenset[str]
+    unbound: Mapping[int, frozenset[str]]
     notes: tuple[str, ...]
 
 
@@ -36,14 +37,19 @@ class Slice:
 class Slicer:
     """Cuts the statements that make a gradient out of a script.
 
-    It goes back from the gradient through whatever is read, and stops at what the judge hands in: values of the
-    forward pass, and gradients nearer to the loss that are *complete* where they are read. A gradient that is
+    It goes back from the gradient through whatever is read, and stops at what the judge hands in: values of
+    the forward pass, and gradients nearer to the loss that are *complete* where they are read. One that is
     read too early is what the student's statements have made of it by then.
     """
 
     program: Program
     naming: Naming
     versions: Versions
+
+    @cached_property
+    def beginning(self) -> int:
+        """The first statement that makes a gradient; what stands before is set-up and the forward pass."""
+        return min((v.start for made in self.versions.of.values() for v in made), default=0)
 
     def cut(self, exercise: Exercise, ask: str, version: Version) -> Slice:
         """The slice of one gradient.
@@ -58,7 +64,9 @@ class Slicer:
         work = _Work(self, exercise, ask, version, frozenset(change.index for change in broken_by))
         work.run(end)
         notes = [*work.notes, *(self._break_note(version, c, c in broken_by) for c in version.breaks)]
-        return Slice(version, tuple(sorted(work.taken)), work.given, frozenset(work.unbound), tuple(dict.fromkeys(notes)))
+        return Slice(
+            version, tuple(sorted(work.taken)), work.given, work.missing, tuple(dict.fromkeys(notes))
+        )
 
     def _observed(self, version: Version) -> tuple[Change, ...]:
         """The changes by another gradient's name after which this one is read, so that they matter."""
@@ -82,8 +90,8 @@ class Slicer:
         breaker = self.program[change.index]
         line = breaker.text[0].strip() if breaker.text else ""
         note = (
-            f"right or not, then changed by `{line}` ({breaker.origin}): {change.name} and {version.name} are two "
-            f"names of one tensor; give one of them a `.clone()`"
+            f"derived, then broken by `{line}` ({breaker.origin}): {change.name} and {version.name} "
+            f"are two names of one tensor; give one of them a `.clone()`"
         )
         return note if matters else f"{note} (nothing reads {version.name} after that, so it costs nothing)"
 
@@ -99,10 +107,16 @@ class _Work:
     breaks: frozenset[int]
     taken: set[int] = field(default_factory=set)
     given: dict[int, dict[str, Given]] = field(default_factory=lambda: defaultdict(dict))
-    unbound: set[str] = field(default_factory=set)
+    unbound: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     notes: list[str] = field(default_factory=list)
     _asked: set[tuple[str, int]] = field(default_factory=set)
+    _seen: dict[tuple[str, int | None, object], int] = field(default_factory=dict)
     _pending: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def missing(self) -> Mapping[int, frozenset[str]]:
+        """What each statement reads although no statement gave it a value."""
+        return {at: frozenset(names) for at, names in self.unbound.items()}
 
     def run(self, end: int) -> None:
         """Go back from the value that the gradient has before statement ``end``."""
@@ -138,16 +152,26 @@ class _Work:
         reaching = program.reaching(name, at)
         for definition in reaching:
             self._take(definition, at)
-        for definition in reaching or (None,):
-            for change in program.changes(name, definition, at):
-                if change.index not in foreign and (reaching or self._is_near(change, at)):
+            for change in self._changes(name, definition, at, None):
+                if change.index not in foreign:
                     self._take(change.index, at)
         if not reaching:
-            self.unbound.add(name)
+            self.unbound[at].add(name)
+
+    def _changes(self, name: str, definition: int | None, at: int, why: object) -> Iterator[Change]:
+        """The changes to a value before statement ``at`` not looked at before for the same reason."""
+        seen = self._seen.get((name, definition, why), 0)
+        if at > seen:
+            self._seen[name, definition, why] = at
+            yield from self.slicer.program.changes(name, definition, at, seen - 1)
+
+    def _cell(self, at: int) -> int | None:
+        statements = self.slicer.program.statements
+        return statements[at].origin.cell if at < len(statements) else -1
 
     def _given(self, name: str, at: int) -> Given | None:
         """What the judge hands in for a name, None if the student's statements make it."""
-        tensor = self.slicer.naming.gradients.get(name)
+        tensor = self.slicer.naming.gradient(name)
         if tensor is not None:
             return self._upstream(name, tensor, at)
         return self._forward_value(name, at)
@@ -155,10 +179,10 @@ class _Work:
     def _upstream(self, name: str, tensor: str, at: int) -> Given | None:
         holding = self.slicer.versions.holding(name, at)
         gradient = f"d{tensor}"
-        if holding is None or holding.is_stub or tensor == tensor_of(self.ask):
+        if tensor == tensor_of(self.ask) or tensor not in self.exercise.known(self.ask):
             return None
-        if tensor not in self.exercise.known(self.ask):
-            return None
+        if holding is None:  # to leave one out costs that one; to assign it later is a mistake of this one
+            return None if self.slicer.program.defined(name) else Given(gradient, frozenset({gradient}))
         if holding.end > at:
             late = self.slicer.program[holding.end - 1]
             line = late.text[0].strip() if late.text else ""
@@ -169,33 +193,24 @@ class _Work:
     def _forward_value(self, name: str, at: int) -> Given | None:
         naming, program = self.slicer.naming, self.slicer.program
         reaching = program.reaching(name, at)
-        if any(self._is_near(c, at) for d in reaching or (None,) for c in program.changes(name, d, at)):
-            if self._changed_in_place(name, at, reaching):
-                return None
         value = naming.value(name, reaching[-1] if reaching else -1)
         if value is None:
             return naming.sizes.get((name, reaching[-1])) if len(reaching) == 1 else None
         for definition in reaching:
             if naming.overwrites(name, definition):
                 where = program[definition].origin
-                self.notes.append(f"{name} is overwritten ({where}); you were graded with the forward pass's own")
+                self.notes.append(
+                    f"{name} is overwritten ({where}); you were graded with the forward pass's own"
+                )
+        definitions: tuple[int | None, ...] = reaching or (None,)
+        for one in definitions:
+            for change in self._changes(name, one, at, (self._cell(at),)):
+                if self._is_near(change, at):  # the statement changes what is handed in
+                    self._take(change.index, at)
         return Given(value, frozenset({value}))
 
     def _is_near(self, change: Change, at: int) -> bool:
-        """Whether a forward value is changed on purpose for what follows: in the same cell, by its own name."""
-        program = self.slicer.program
-        if at >= len(program.statements) or change.name in self.slicer.naming.gradients:
+        """Whether a forward value is changed on purpose for what follows: by its name, in the same cell."""
+        if change.name in self.slicer.naming.gradients or change.index < self.slicer.beginning:
             return False
-        return program[change.index].origin.cell == program[at].origin.cell
-
-    def _changed_in_place(self, name: str, at: int, reaching: tuple[int, ...]) -> bool:
-        """Take in what changes a forward value before it is read; the value itself is handed in there."""
-        changes = [c for d in reaching or (None,) for c in self.slicer.program.changes(name, d, at)]
-        values = {self.slicer.naming.value(name, d) for d in reaching or (-1,)}
-        if None in values:
-            return False
-        for change in changes:
-            if self._is_near(change, at) and change.index != at:
-                self._take(change.index, at)
-                self.given.setdefault(change.index, {})
-        return False
+        return self._cell(change.index) == self._cell(at)

@@ -14,9 +14,15 @@ MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|[\w, ]+=\s*[%!].*)$")
 CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "python", "python3"}
 CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b|$")
-ASSIGNMENT = re.compile(r"^\s*(\w+(?:\s*,\s*\w+)*)\s*(?:\[[^\]]*\]\s*)*(?:[-+*/@]|\*\*)?=(?!=)", re.M)
+ASSIGNMENT = re.compile(
+    r"^(?P<indent>\s*)(?P<names>\w+(?:\s*,\s*\w+)*)\s*(?P<index>\[.*?\]\s*)?(?P<operator>[-+*/@]?|\*\*)=(?!=)",
+    re.M,
+)
 JOINED_LIMIT = 60
 """Pieces that are put together, at most, to find the end of a statement that looks broken."""
+
+JOINS_LIMIT = 3000
+"""Pieces that are put together in all of a script; a cell or two that do not parse take some fifty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +35,7 @@ class Written:
         first: the first of those lines, where it stands in what the student wrote.
         broken: why it does not parse, in words, or None.
         assigns: the names it would assign if it were not broken.
+        changes: the names it would change, or assign in a loop or branch.
     """
 
     node: ast.stmt
@@ -36,6 +43,7 @@ class Written:
     first: Origin
     broken: str | None = None
     assigns: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
 
     def origin(self, node: ast.stmt) -> Origin:
         """Where a statement in it starts."""
@@ -54,19 +62,67 @@ class Written:
         return tuple(line.removeprefix(margin).decode("utf-8", "replace") for line in lines)
 
 
-def statements(cell: Cell) -> Iterator[Written]:
-    """The top-level statements of a code cell, in order; those that do not parse come as broken ones."""
-    source = cell.source.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ").replace("\0", " ")
-    tree = _parse(source)
-    if isinstance(tree, SyntaxError):
-        source = _without_magics(source)
+@dataclass
+class Parser:
+    """Parses the cells of one script, with bounded effort."""
+
+    joins_left: int = JOINS_LIMIT
+
+    def statements(self, cell: Cell) -> Iterator[Written]:
+        """The top-level statements of a code cell, in order; those that do not parse come as broken ones."""
+        source = cell.source.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ").replace("\0", " ")
         tree = _parse(source)
-    if isinstance(tree, SyntaxError):
-        yield from _recovered(cell, source)
-        return
-    lines = tuple(source.split("\n"))
-    for node in tree.body:
-        yield Written(node, lines, cell.origin(1))
+        if isinstance(tree, SyntaxError):
+            source = _without_magics(source)
+            tree = _parse(source)
+        if isinstance(tree, SyntaxError):
+            yield from self._recovered(cell, source)
+            return
+        lines = tuple(source.split("\n"))
+        for node in tree.body:
+            yield Written(node, lines, cell.origin(1))
+
+    def _recovered(self, cell: Cell, source: str) -> Iterator[Written]:
+        """Statement after statement: the shortest run of pieces that parses; the rest is broken."""
+        pieces = list(_pieces(source.split("\n")))
+        at = 0
+        while at < len(pieces):
+            start, lines = pieces[at]
+            tree, whole, used = self._joined(pieces[at : at + JOINED_LIMIT])
+            if isinstance(tree, SyntaxError):
+                yield from self._partly(cell, start, lines, tree)
+                at += 1
+                continue
+            for node in tree.body:
+                yield Written(node, tuple(whole), cell.origin(start))
+            at += used
+
+    def _partly(self, cell: Cell, start: int, lines: list[str], error: SyntaxError) -> Iterator[Written]:
+        """What of a broken piece's first lines parses, then the rest as one broken statement."""
+        for count in range(len(lines) - 1, 0, -1):
+            self.joins_left -= 1
+            tree = _parse("\n".join(lines[:count])) if self.joins_left > 0 else error
+            if isinstance(tree, ast.Module) and tree.body:
+                for node in tree.body:
+                    yield Written(node, tuple(lines[:count]), cell.origin(start))
+                yield _broken(cell, start, lines, error, count)
+                return
+        yield _broken(cell, start, lines, error)
+
+    def _joined(self, pieces: list[tuple[int, list[str]]]) -> tuple[ast.Module | SyntaxError, list[str], int]:
+        """What the first pieces parse to, as few of them as do; else what is wrong with the very first."""
+        whole: list[str] = []
+        problem: SyntaxError | None = None
+        for used, (_, lines) in enumerate(pieces, 1):
+            whole += lines
+            tree = _parse("\n".join(whole))
+            if isinstance(tree, ast.Module):
+                return tree, whole, used
+            problem = problem or tree
+            self.joins_left -= used > 1
+            if self.joins_left <= 0:
+                break
+        return problem or SyntaxError("cannot be parsed"), whole, 1
 
 
 def _parse(source: str) -> ast.Module | SyntaxError:
@@ -91,28 +147,6 @@ def _without_magics(source: str) -> str:
     return "\n".join(MAGIC.sub(r"\1pass", line) for line in lines)
 
 
-def _recovered(cell: Cell, source: str) -> Iterator[Written]:
-    """Statement after statement: each is the shortest run of pieces that parses, a piece that starts none is broken."""
-    pieces = list(_pieces(source.split("\n")))
-    at = 0
-    while at < len(pieces):
-        start, lines = pieces[at]
-        whole, used = list(lines), 1
-        tree = _parse("\n".join(whole))
-        problem = tree if isinstance(tree, SyntaxError) else None
-        while isinstance(tree, SyntaxError) and used < JOINED_LIMIT and at + used < len(pieces):
-            whole += pieces[at + used][1]
-            used += 1
-            tree = _parse("\n".join(whole))
-        if isinstance(tree, SyntaxError):
-            yield _broken(cell, start, lines, problem or tree)
-            at += 1
-            continue
-        for node in tree.body:
-            yield Written(node, tuple(whole), cell.origin(start))
-        at += used
-
-
 def _pieces(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     """Runs of lines that begin where a statement may begin, each with the number of its first line."""
     start = 0
@@ -123,8 +157,14 @@ def _pieces(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     yield start + 1, lines[start:]
 
 
-def _broken(cell: Cell, start: int, lines: list[str], error: SyntaxError) -> Written:
-    text = "\n".join(lines)
-    names = {name.strip() for found in ASSIGNMENT.findall(text) for name in found.split(",")}
+def _broken(cell: Cell, start: int, lines: list[str], error: SyntaxError, skip: int = 0) -> Written:
+    """A statement that does not parse; of its lines the first ``skip`` do by themselves."""
+    assigns: set[str] = set()
+    changes: set[str] = set()
+    for found in ASSIGNMENT.finditer("\n".join(lines[skip:])):
+        names = {name.strip() for name in found["names"].split(",")}
+        is_whole = not (found["index"] or found["operator"]) and (skip or not found["indent"].strip("\n"))
+        (assigns if is_whole else changes).update(names)
     origin = cell.origin(start + min(error.lineno or 1, len(lines)) - 1)
-    return Written(ast.Pass(lineno=1, col_offset=0), (), origin, error.msg, frozenset(names))
+    node = ast.Pass(lineno=1, col_offset=0)
+    return Written(node, (), origin, error.msg, frozenset(assigns), frozenset(changes - assigns))

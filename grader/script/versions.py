@@ -85,10 +85,13 @@ class Versions:
 
     def _makes_over(self, statement: Statement, name: str) -> bool:
         """Whether a statement goes on with a value: it reads it, or may leave it as it is."""
-        return statement.broken is None and (name in statement.effects.reads or name in statement.effects.may_bind)
+        return statement.broken is None and (
+            name in statement.effects.reads or name in statement.effects.may_bind
+        )
 
     def _version(self, name: str, tensor: str, starts: list[int], until: int) -> Version:
-        changes, breaks = [], []
+        changes: list[Change] = []
+        breaks: list[Change] = []
         for start, stop in zip(starts, [*starts[1:], until], strict=True):
             for change in self.program.changes(name, start, stop):
                 theirs = self.naming.gradients.get(change.name) or self.naming.tensors.get(change.name)
@@ -116,8 +119,9 @@ def _reads(statement: Statement) -> frozenset[str]:
 class Choice:
     """Picks the derivation that answers an exercise, among exercises that ask for the same gradient.
 
-    Headings decide where they tell the exercises apart. Elsewhere a derivation that makes do with the gradients
-    a later exercise hands out is taken for that one, and so is the last one after the first exercise is over.
+    Headings decide where they tell the exercises apart. Elsewhere a derivation that makes do with the
+    gradients a later exercise hands out is taken for that one, and so is the last one after the first
+    exercise is over.
     """
 
     versions: Versions
@@ -127,7 +131,6 @@ class Choice:
     def choose(self, exercise: Exercise, ask: str) -> Version | None:
         """The derivation of ``ask`` that answers an exercise, None where there is none."""
         made = self.versions.of.get(tensor_of(ask), ())
-        made = tuple(v for v in made if not v.broken) or made
         rivals = [e for e in self.exercises if ask in e.asks and e.forward == exercise.forward]
         if exercise is rivals[0]:
             return _last(self._for_the_first(exercise, ask, made, rivals[1:]))
@@ -138,7 +141,7 @@ class Choice:
     ) -> Sequence[Version]:
         numbers = {self._number(e) for e in self.exercises}
         for rival in later:
-            marked = [v for v in made if v.section == self._number(rival)]
+            marked = self._marked(rival, made)
             if marked:
                 made = [v for v in made if v not in marked]
                 continue
@@ -150,16 +153,21 @@ class Choice:
     def _for_a_later(
         self, exercise: Exercise, ask: str, made: Sequence[Version], rivals: Sequence[Exercise]
     ) -> Version | None:
-        marked = [v for v in made if v.section == self._number(exercise)]
+        marked = self._marked(exercise, made)
         if marked:
             return _last(marked)
-        if any(v.section == self._number(r) for v in made for r in rivals[1:]):
-            made = [v for v in made if v.section not in {self._number(r) for r in rivals[1:]}]
+        others = [v for rival in rivals[1:] for v in self._marked(rival, made)]
+        made = [v for v in made if v not in others]
         closed = [v for v in made if self._is_closed(v, exercise, ask)]
         if closed:
             return _last(closed)
         first = self.choose(rivals[0], ask)
-        return _last([v for v in made if first is not None and v.start > first.start])
+        return _last([v for v in made if first is None or v.start > first.start])
+
+    def _marked(self, exercise: Exercise, made: Sequence[Version]) -> Sequence[Version]:
+        """The derivations under an exercise's heading; none where the heading does not tell several apart."""
+        marked = [v for v in made if v.section == self._number(exercise)]
+        return marked if len(marked) < len(made) or len(made) == 1 else []
 
     def _is_closed(self, version: Version, exercise: Exercise, ask: str) -> bool:
         """Whether a derivation reads no gradient but those an exercise hands out."""
@@ -168,7 +176,9 @@ class Choice:
     def _end_of_first(self, exercise: Exercise, versions: Sequence[Version]) -> int:
         """Where an exercise is over: after the last gradient that it alone asks for."""
         if exercise.id not in self._over:
-            alone = [a for a in exercise.asks if not any(a in e.asks for e in self.exercises if e is not exercise)]
+            alone = [
+                a for a in exercise.asks if not any(a in e.asks for e in self.exercises if e is not exercise)
+            ]
             starts = [v.start for a in alone for v in self.versions.of.get(tensor_of(a), ())[:1]]
             self._over[exercise.id] = max(starts, default=1 << 30)
         end = self._over[exercise.id]
@@ -181,4 +191,6 @@ class Choice:
 
 
 def _last(versions: Sequence[Version]) -> Version | None:
-    return versions[-1] if versions else None
+    """The last of some derivations; one that does not parse only where there is no other."""
+    whole = [version for version in versions if not version.broken] or versions
+    return whole[-1] if whole else None

@@ -1,0 +1,197 @@
+"""From a script in the lecture's style to stubs, one source for each exercise.
+
+A script is a notebook's cells or a plain file in which gradients are assigned one after another at top level.
+It is taken apart by its text alone and never run here: set-up, data loading, plotting, printing, comparisons
+and training stay where they are, and each gradient asked for becomes a function of the student's own
+statements. From there on a script is graded like any submission.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from grader.exercise import Exercise, tensor_of
+from grader.forward import Forward
+from grader.scorecard import Fault
+from grader.script.cell import Cell, Origin
+from grader.script.matching import match
+from grader.script.naming import Naming
+from grader.script.program import Program, ScriptError
+from grader.script.slicing import Slicer
+from grader.script.source import HEADER, Line, Writer, missing, numbered
+from grader.script.versions import Choice, Versions
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where the lines of a generated source were written.
+
+    Args:
+        filename: the generated source's name, as tracebacks quote it.
+        lines: by line number of the generated source; lines the student did not write are not in it.
+        called: what the student knows the file as.
+    """
+
+    filename: str
+    lines: Mapping[int, Origin]
+    called: str
+
+    def line(self, generated: int | None) -> int | None:
+        """The student's line (in its cell) for a generated one, None where it is not theirs."""
+        origin = self.lines.get(generated or 0)
+        return origin.line if origin else None
+
+    def fault(self, fault: Fault) -> Fault:
+        """A fault with the student's own places in its message, its line and its traceback."""
+        origin = self.lines.get(fault.line or 0)
+        message = fault.message
+        if origin is not None and origin.cell is not None and not message.startswith("cell "):
+            message = f"{origin}: {message}"
+        return replace(
+            fault, message=message, line=self.line(fault.line), traceback=tuple(self._traces(fault))
+        )
+
+    def _traces(self, fault: Fault) -> Iterator[str]:
+        place = re.compile(re.escape(self.filename) + r":(\d+) in (.*)", re.S)
+        for trace in fault.traceback:
+            found = place.match(trace)
+            origin = self.lines.get(int(found[1])) if found else None
+            if found is None:
+                yield trace
+            elif origin is not None:
+                yield f"{self.called}, {origin}, in {found[2]}"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A script as the stubs of one exercise.
+
+    Args:
+        content: the generated Python source.
+        origins: where its lines were written.
+        notes: by gradient, what its author should know whether or not it costs points.
+    """
+
+    content: bytes = field(repr=False)
+    origins: Origins = field(repr=False)
+    notes: Mapping[str, tuple[str, ...]]
+
+
+def asks_of(exercises: Sequence[Exercise]) -> frozenset[str]:
+    """Every gradient that some exercises ask for."""
+    return frozenset(ask for exercise in exercises for ask in exercise.asks)
+
+
+def is_script(content: bytes, exercises: Sequence[Exercise]) -> bool:
+    """Whether a Python file assigns gradients instead of defining stubs.
+
+    A file that is named after an exercise with functions of its own form need not be asked: it is no script.
+
+    Args:
+        content: the file.
+        exercises: those whose gradients count.
+    """
+    asks = asks_of([exercise for exercise in exercises if not exercise.declared])
+    try:
+        program = Program.read([Cell(None, content.decode("utf-8", "replace"))], asks)
+    except ScriptError:
+        return False
+    stubs = [s for s in program.statements if s.is_stub(asks)]
+    assigned = {
+        n for s in program.statements for n in s.effects.writes if not isinstance(s.node, ast.FunctionDef)
+    }
+    if stubs:
+        return False
+    return bool(assigned & asks) or sum(name.startswith("d") for name in assigned) >= len(asks) // 2
+
+
+def translate(
+    cells: Sequence[Cell], exercises: Sequence[Exercise], filename: str, called: str
+) -> Mapping[str, Translation]:
+    """The stubs of every exercise that asks for gradients one by one, by exercise id.
+
+    Args:
+        cells: what the student wrote.
+        exercises: all exercises of the course, in order; those with one forward pass share the script's
+            gradients, those that ask for functions of another form are left out.
+        filename: a name for the generated source.
+        called: what to call the script in messages.
+
+    Raises:
+        ScriptError: the script is too large or too deeply nested to be read; the message says so in one line.
+    """
+    exercises = [exercise for exercise in exercises if not exercise.declared]
+    program = Program.read(cells, asks_of(exercises))
+    try:
+        readings = {
+            forward: _Reading.of(program, forward) for forward in {e.forward: None for e in exercises}
+        }
+        return {
+            e.id: _translation(readings[e.forward], e, tuple(exercises), filename, called) for e in exercises
+        }
+    except RecursionError as error:
+        raise ScriptError("expected code to read, found an expression that is nested too deeply") from error
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A script read against one forward pass."""
+
+    program: Program
+    naming: Naming
+    versions: Versions
+    slicer: Slicer
+
+    @classmethod
+    def of(cls, program: Program, forward: Forward) -> _Reading:
+        naming = Naming(program, forward, match(program, forward))
+        versions = Versions(program, naming)
+        return cls(program, naming, versions, Slicer(program, naming, versions))
+
+    def why_missing(self, ask: str, called: str) -> str:
+        """Why there is no derivation of a gradient, as far as one can tell."""
+        tensor = tensor_of(ask)
+        own = self.naming.own.get(tensor, tensor)
+        name = ask if own == tensor else f"d{own} (the gradient of {tensor})"
+        for statement in self.program.statements:
+            if statement.training and any(
+                isinstance(n, ast.Name) and n.id == ask for n in ast.walk(statement.node)
+            ):
+                return (
+                    f"{name} is assigned only in the loop at {statement.origin}, which trains and is not run"
+                )
+        if self._has_names_of_its_own() and tensor not in self.naming.match.renaming.theirs:
+            line = self._line(tensor)
+            return f"no gradient was recognised as {ask}, and no line of your forward pass as `{line}`"
+        return f"nothing in {called} assigns {name}"
+
+    def _has_names_of_its_own(self) -> bool:
+        own = self.naming.match.renaming.theirs
+        return sum(ours != theirs for ours, (theirs, _) in own.items()) > 1
+
+    def _line(self, tensor: str) -> str:
+        forward = self.naming.forward
+        return tensor if tensor in forward.inputs else forward.step(tensor).source
+
+
+def _translation(
+    reading: _Reading, exercise: Exercise, exercises: tuple[Exercise, ...], filename: str, called: str
+) -> Translation:
+    choice = Choice(reading.versions, exercises)
+    writer = Writer(reading.program, reading.naming, exercise)
+    lines = [Line(text) for text in HEADER.splitlines()]
+    notes = {}
+    for ask in exercise.asks:
+        version = choice.choose(exercise, ask)
+        lines += [Line(""), Line("")]
+        if version is None:
+            lines += missing(ask, reading.why_missing(ask, called))
+            continue
+        cut = reading.slicer.cut(exercise, ask, version)
+        lines += writer.stub(ask, cut)
+        notes[ask] = cut.notes
+    content = "\n".join(line.text for line in lines) + "\n"
+    return Translation(content.encode(), Origins(filename, numbered(lines), called), notes)

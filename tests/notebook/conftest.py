@@ -1,0 +1,80 @@
+"""A desk where notebooks are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grader.box.box import Source
+from grader.judge import Judge
+from grader.notebook import cells_of
+from grader.scorecard import Gradient
+from grader.script import translate
+from grader.submission import HandedIn, Submission
+from tests.notebook.build import Piece, notebook, pieces
+
+Graded = Mapping[str, Mapping[str, Gradient]]
+"""Gradients by exercise and name."""
+
+
+class NotebookDesk:
+    """Grades notebooks and scripts as they are."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def grade(self, content: bytes, filename: str = "part4.ipynb") -> Graded:
+        """Every gradient of a notebook or script, its notes and faults in the student's own places."""
+        exercises = [bench.exercise for bench in self._judge.benches]
+        made = translate(cells_of(filename, content), exercises, "part4.py", filename)
+        files = {name: HandedIn(filename, Source("part4.py", one.content)) for name, one in made.items()}
+        card = self._judge.grade(Submission("part4", Path(filename), "0" * 64, files))
+        return {
+            exercise.id[:3]: {
+                g.name: replace(
+                    g,
+                    error=made[exercise.id].origins.fault(g.error) if g.error else None,
+                    line=made[exercise.id].origins.line(g.line),
+                    notes=(*g.notes, *made[exercise.id].notes.get(g.name, ())),
+                )
+                for g in exercise.gradients
+            }
+            for exercise in card.exercises
+            if exercise.id in made
+        }
+
+    def grade_stored(self, name: str) -> Graded:
+        """A stored text, as a notebook."""
+        return self.grade(notebook(pieces(name)))
+
+    def grade_cells(self, *cells: str) -> Graded:
+        """Code cells, as a notebook."""
+        return self.grade(notebook([("code", cell) for cell in cells]))
+
+    def grade_pieces(self, cells: list[Piece]) -> Graded:
+        """Cells of both kinds, as a notebook."""
+        return self.grade(notebook(cells))
+
+
+def lost(graded: Graded) -> dict[str, str]:
+    """The gradients that earned nothing, as ``ex1 dprobs``, and why."""
+    return {
+        f"{exercise} {g.name}": f"{g.outcome}: {g.error.message if g.error else ''} {g.notes}"
+        for exercise, gradients in graded.items()
+        for g in gradients.values()
+        if not g.outcome.scores
+    }
+
+
+def outcomes(graded: Graded) -> dict[str, str]:
+    """The outcomes of those that earned nothing."""
+    return {name: why.partition(":")[0] for name, why in lost(graded).items()}
+
+
+@pytest.fixture
+def notebooks(judge: Judge) -> NotebookDesk:
+    """A desk for notebooks."""
+    return NotebookDesk(judge)

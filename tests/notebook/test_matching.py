@@ -1,0 +1,145 @@
+"""Lines of a forward pass that are the same under other names, and lines that are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.course import Course
+from grader.script.cell import Cell
+from grader.script.matching import match
+from grader.script.program import Program
+
+BEFORE = """\
+e = table[X]
+x = e.view(e.shape[0], -1)
+z = x @ w + b
+mu = 1 / m * z.sum(0, keepdim=True)
+c = z - mu
+sq = c**2
+var = 1 / (m - 1) * sq.sum(0, keepdim=True)
+istd = (var + 1e-5) ** -0.5
+raw = c * istd
+pre = g * raw + beta
+act = torch.tanh(pre)
+out = act @ w2 + b2
+top = out.max(1, keepdim=True).values
+safe = out - top
+ex = safe.exp()
+tot = ex.sum(1, keepdim=True)
+inv = tot**-1
+p = ex * inv
+lp = p.log()
+nll = -lp[range(m), Y].mean()
+"""
+
+ORDER = [
+    "emb", "embcat", "hprebn", "bnmeani", "bndiff", "bndiff2", "bnvar", "bnvar_inv", "bnraw", "hpreact", "h",
+    "logits", "logit_maxes", "norm_logits", "counts", "counts_sum", "counts_sum_inv", "probs", "logprobs",
+    "loss",
+]  # fmt: skip
+
+SAME = [
+    "e = F.embedding(X, table)",
+    "x = e.flatten(1)",
+    "x = torch.cat(torch.unbind(e, 1), 1)",
+    "x = e.reshape(-1, 3 * 10)",
+    "z = b + torch.matmul(x, w)",
+    "z = torch.mm(x, w).add(b)",
+    "xw = x @ w; z = xw + b",
+    "mu = z.sum(0, keepdims=True) / m",
+    "mu = z.mean(dim=0, keepdim=True)",
+    "mu = torch.sum(z, 0, True) * (1.0 / m)",
+    "c = -mu + z",
+    "sq = c * c",
+    "sq = c.pow(2)",
+    "sq = torch.square(c)",
+    "var = sq.sum(axis=0, keepdim=True) / (m - 1)",
+    "istd = 1 / (var + 0.00001) ** 0.5",
+    "istd = 1.0 / torch.sqrt(1e-5 + var)",
+    "istd = torch.rsqrt(var + 1e-5)",
+    "sd = (var + 1e-5).sqrt(); istd = sd**-1",
+    "raw = c / torch.sqrt(var + 1e-5)",
+    "pre = beta + raw * g",
+    "act = pre.tanh()",
+    "act = F.tanh(pre)",
+    "top = torch.max(out, dim=1, keepdim=True)[0]",
+    "top = out.amax(1, keepdim=True)",
+    "ex = torch.exp(safe)",
+    "inv = 1 / tot",
+    "inv = tot.reciprocal()",
+    "p = ex / tot",
+    "lp = torch.log(p)",
+    "nll = -lp[torch.arange(m), Y].sum() / m",
+    "nll = -(1 / m) * lp[range(m), Y].sum()",
+]
+
+OTHER = [
+    "mu = 1 / m * z.sum(1, keepdim=True)",
+    "mu = z.mean(0)",
+    "c = mu - z",
+    "sq = c**3",
+    "sq = c.abs()",
+    "var = 1 / m * sq.sum(0, keepdim=True)",
+    "var = sq.sum(0, keepdim=True) / (m + 1)",
+    "istd = (var + 1e-4) ** -0.5",
+    "istd = var**-0.5",
+    "istd = (var + 1e-5) ** 0.5",
+    "raw = c + istd",
+    "pre = g * raw - beta",
+    "act = torch.sigmoid(pre)",
+    "out = w2 @ act + b2",
+    "top = out.min(1, keepdim=True).values",
+    "top = out.max(1).values",
+    "tot = ex.sum(0, keepdim=True)",
+    "x = e.view(-1, wide)",
+    "nll = lp[range(m), Y].mean()",
+]
+
+
+def matched(lines: str, course: Course) -> dict[str, str]:
+    """The exercise's names that were matched, with the student's."""
+    forward = course.exercises[0].forward
+    program = Program.read([Cell(None, lines)], frozenset())
+    return {ours: theirs for ours, (theirs, _) in match(program, forward).renaming.theirs.items()}
+
+
+def with_line(line: str) -> str:
+    """The forward pass with one line written otherwise."""
+    name = line.split("; ")[-1].split(" =")[0]
+    (old,) = [one for one in BEFORE.splitlines() if one.startswith(f"{name} =")]
+    return BEFORE.replace(old, line)
+
+
+def test_a_forward_pass_under_other_names_is_matched_throughout(course: Course) -> None:
+    found = matched(BEFORE, course)
+    assert [found[name] for name in ORDER] == [line.split(" ")[0] for line in BEFORE.splitlines()]
+    assert {
+        "C": "table",
+        "Xb": "X",
+        "W1": "w",
+        "b1": "b",
+        "W2": "w2",
+        "bngain": "g",
+        "n": "m",
+        "Yb": "Y",
+    }.items() <= found.items()
+
+
+@pytest.mark.parametrize("line", SAME)
+def test_another_way_to_write_a_line_is_the_same(line: str, course: Course) -> None:
+    theirs = matched(with_line(line), course)
+    assert (
+        theirs.items()
+        >= {ours: name for ours, name in matched(BEFORE, course).items() if ours in ORDER}.items()
+    )
+
+
+def test_two_names_of_one_size_are_one(course: Course) -> None:
+    lines = "m = size\n" + BEFORE.replace("1 / m *", "1 / size *").replace("range(m)", "range(size)")
+    assert matched(lines, course).keys() >= set(ORDER)
+
+
+@pytest.mark.parametrize("line", OTHER)
+def test_another_line_is_not(line: str, course: Course) -> None:
+    name = line.split(" =")[0]
+    assert name not in matched(with_line(line), course).values()
