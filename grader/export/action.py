@@ -47,14 +47,21 @@ def contents(
     course: Course, only: Sequence[str] = (), *, reference: bool = False
 ) -> Iterator[tuple[str, bytes]]:
     """The files: path below the repository's root, and content."""
+    chosen = " ".join(exercise.id for exercise in course.select(tuple(only))) if only else ""
     for name in WORKFLOWS:
-        yield f".github/workflows/{name}", workflow(name, f"base/{HOME}").encode()
+        yield f".github/workflows/{name}", workflow(name, f"base/{HOME}", chosen).encode()
     yield f"{HOME}/action.yml", kit.template("action.yml").encode()
-    for name, content in kit.files(course, only, reference=reference):
+    for name, content in kit.files(course, reference=reference):
         yield f"{HOME}/{name}", content
 
 
-def workflow(name: str, home: str) -> str:
+def workflow(name: str, home: str, exercises: str = "") -> str:
     """A workflow for a repository that has the grader in a folder of the checked-out base branch."""
     text = kit.template(name)
-    return text.replace("uses: ./base\n", f"uses: ./{home}\n").replace("GRADER: base\n", f"GRADER: {home}\n")
+    for old, new in (
+        ("uses: ./base\n", f"uses: ./{home}\n"),
+        ("GRADER: base\n", f"GRADER: {home}\n"),
+        ('exercise: ""\n', f'exercise: "{exercises}"\n'),
+    ):
+        text = text.replace(old, new)
+    return text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -67,12 +67,9 @@ def contents(
     for name in SCRIPTS:
         yield name, kit.template(name).encode()
     yield "settings.json", (json.dumps(asdict(settings), indent=1) + "\n").encode()
-    for name, content in kit.files(course, _wanted(settings), reference=reference):
+    course.select(settings.exercises)  # refuses what the course does not have
+    for name, content in kit.files(course, reference=reference):
         yield f"kit/{name}", content
-
-
-def _wanted(settings: GradescopeSettings) -> Sequence[str]:
-    return settings.exercises
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

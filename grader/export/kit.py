@@ -8,7 +8,7 @@ a student may come to see what is exported.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -41,29 +41,22 @@ packages = ["grader"]
 """
 
 
-def files(
-    course: Course, only: Sequence[str] = (), *, reference: bool = False
-) -> Iterator[tuple[str, bytes]]:
+def files(course: Course, *, reference: bool = False) -> Iterator[tuple[str, bytes]]:
     """The kit's files.
 
     Args:
-        course: whose exercises.
-        only: the ids of the exercises to take, all where empty.
+        course: whose exercises; all of them, because one may go back through another's forward pass.
         reference: whether the instructor's solutions come along.
 
     Yields:
         Path with forward slashes, and content, in order of path within each part.
-
-    Raises:
-        OperatorError: the course has no such exercise.
     """
-    chosen = {exercise.id for exercise in course.select(tuple(only))}
     yield "pyproject.toml", _project(reference=reference).encode()
-    yield from _tree(PACKAGE, "grader", {"course"})
-    left_out = {exercise.id for exercise in course.exercises} - chosen
-    yield from _tree(course.root / EXERCISES, EXERCISES, left_out)
+    # An installed package carries a course, which is not the one that was asked for.
+    yield from _tree(PACKAGE, "grader", without="course")
+    yield from _tree(course.root / EXERCISES, EXERCISES)
     if reference and (course.root / REFERENCE).is_dir():
-        yield from _tree(course.root / REFERENCE, REFERENCE, {f"{name}.py" for name in left_out})
+        yield from _tree(course.root / REFERENCE, REFERENCE)
 
 
 def write(target: Path, contents: Iterator[tuple[str, bytes]]) -> None:
@@ -85,12 +78,12 @@ def clear(target: Path) -> None:
         shutil.rmtree(target)
 
 
-def _tree(root: Path, name: str, left_out: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The files below a folder; of the names ``left_out``, those directly in it are passed over."""
+def _tree(root: Path, name: str, without: str = "") -> Iterator[tuple[str, bytes]]:
+    """The files below a folder, but for those in one folder directly below it."""
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
         hidden = any(part == "__pycache__" or part.startswith(".") for part in parts)
-        if path.is_file() and not hidden and parts[0] not in left_out and path.suffix != ".pyc":
+        if path.is_file() and not hidden and parts[0] != without and path.suffix != ".pyc":
             yield "/".join((name, *parts)), path.read_bytes()
 
 

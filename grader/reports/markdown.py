@@ -27,7 +27,7 @@ LIMIT = 60_000
 TEXT_LIMIT = 600
 """Characters of one text that quotes a student; a longer one is cut."""
 
-_ACTIVE = re.compile(r"@|#|://|(?i:www)(?=\.)|(?i:\bGH)(?=-)")
+_ACTIVE = re.compile(r"@|#|://|(?i:www)(?=\.)|(?i:GH)(?=-)")
 # An underscore within a word is plain text to GitHub, and most names have one.
 _PUNCTUATION = re.compile(r"[\\`*|<>&#\[\]:@$~^{}]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
@@ -63,7 +63,7 @@ def summary(scorecards: Sequence[Scorecard], context: ReportContext, limit: int)
 
 def code(text: str) -> str:
     """A student's text as inert code, for anywhere in a line or a table."""
-    return f"<code>{_inert(text)}</code>" if text.strip() else ""
+    return f"<code>{_inert(text)}</code>" if one_line(text) else ""
 
 
 def prose(text: str) -> str:

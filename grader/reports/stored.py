@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from types import UnionType
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from grader.reports.context import ReportError
-from grader.scorecard import Scorecard, schema
+from grader.scorecard import ExerciseResult, Scorecard, schema
 
 SIZE_LIMIT = 8 << 20
 """Characters of one scorecard; one of 28 gradients, each with its error map, takes some 100,000."""
@@ -66,3 +66,16 @@ def _built(kind: Any, value: Any) -> Any:
         hints = _hints(kind)
         return kind(**{f.name: _built(hints[f.name], value[f.name]) for f in fields(kind)})
     return kind(value)
+
+
+def slim(card: Scorecard) -> Scorecard:
+    """The scorecard without what is for looking at one student's work: pictures, cases, the forward pass.
+
+    No report of a class reads these, and they are most of a scorecard: thousands of slim ones fit in memory.
+    """
+    return replace(card, exercises=tuple(map(_slim_exercise, card.exercises)))
+
+
+def _slim_exercise(exercise: ExerciseResult) -> ExerciseResult:
+    gradients = (replace(g, error_map=None, worst=None, cases=(), through=()) for g in exercise.gradients)
+    return replace(exercise, gradients=tuple(gradients), forward=())

@@ -94,15 +94,29 @@ def render(scorecard: Scorecard, *, width: int | None = None, colour: bool = Fal
     return page.print(_blocks(scorecard, page))
 
 
-def row(scorecard: Scorecard) -> tuple[str, str, tuple[str, ...], str]:
-    """One submission in a class, as plain text: name, score, score of each exercise, first trouble."""
-    exercises = tuple(points(exercise.score, exercise.max_score) for exercise in scorecard.exercises)
-    return (
-        one_line(scorecard.submission.name),
-        points(scorecard.score, scorecard.max_score),
-        exercises,
-        first_trouble(scorecard),
-    )
+@dataclass(frozen=True)
+class Row:
+    """One submission in a class, as plain text, and the tone its score is shown in.
+
+    ``exercises`` holds each exercise's id and points; ``trouble`` is the first gradient that does not score.
+    """
+
+    name: str
+    score: str
+    exercises: tuple[tuple[str, str], ...]
+    trouble: str
+    tone: Tone
+
+    @classmethod
+    def of(cls, scorecard: Scorecard) -> Row:
+        """A submission's row."""
+        return cls(
+            one_line(scorecard.submission.name),
+            points(scorecard.score, scorecard.max_score),
+            tuple((e.id, points(e.score, e.max_score)) for e in scorecard.exercises),
+            first_trouble(scorecard),
+            Tone.OURS if scorecard.at_fault else Tone.GOOD if scorecard.perfect else Tone.BROKE,
+        )
 
 
 def first_trouble(scorecard: Scorecard) -> str:
@@ -122,8 +136,13 @@ def render_many(scorecards: Iterable[Scorecard], *, width: int | None = None, co
         width: columns to use, as for :func:`render`.
         colour: as for :func:`render`.
     """
+    return render_rows(map(Row.of, scorecards), width=width, colour=colour)
+
+
+def render_rows(rows: Iterable[Row], *, width: int | None = None, colour: bool = False) -> str:
+    """As :func:`render_many`, from rows: of a large class they are kept, its scorecards are not."""
     page = _Page.of(width, colour)
-    return page.print(_class(tuple(scorecards), page))
+    return page.print(_class(tuple(rows), page))
 
 
 def _blocks(scorecard: Scorecard, page: _Page) -> Iterator[Text | Padding]:
@@ -189,24 +208,22 @@ def _isolation(isolation: Isolation) -> Iterator[str]:
         yield f"not in force: {one_line(layer.name)} ({one_line(layer.reason)})"
 
 
-def _class(scorecards: Sequence[Scorecard], page: _Page) -> Iterator[Text]:
-    ids = tuple(dict.fromkeys(exercise.id for card in scorecards for exercise in card.exercises))
-    rows = [_class_row(card, ids) for card in scorecards]
+def _class(rows: Sequence[Row], page: _Page) -> Iterator[Text]:
+    ids = tuple(dict.fromkeys(name for row in rows for name, _ in row.exercises))
+    lines = [(_cells(row, ids), STYLES[row.tone]) for row in rows]
     titles = ("submission", "score", *_short(ids), "first trouble")
-    sizes = _class_sizes([titles, *(texts for texts, _ in rows)], page.width)
+    sizes = _class_sizes([titles, *(texts for texts, _ in lines)], page.width)
     # Where even the shortest columns are too wide, the single exercises make way for the total.
     shown = range(len(sizes)) if _total(sizes) <= page.width else (0, 1, -1)
     yield page.row(page.cell(titles[i], sizes[i], "bright_black") for i in shown)
     yield page.rule([sizes[i] for i in shown])
-    for texts, style in rows:
+    for texts, style in lines:
         yield page.row(page.cell(texts[i], sizes[i], style if i == 1 else "") for i in shown)
 
 
-def _class_row(card: Scorecard, ids: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    name, score, _, trouble = row(card)
-    by_id = {exercise.id: points(exercise.score, exercise.max_score) for exercise in card.exercises}
-    style = STYLES[Tone.OURS if card.at_fault else Tone.GOOD if card.perfect else Tone.BROKE]
-    return (name, score, *(by_id.get(id, "-") for id in ids), trouble), style
+def _cells(row: Row, ids: Sequence[str]) -> tuple[str, ...]:
+    by_id = dict(row.exercises)
+    return (row.name, row.score, *(by_id.get(name, "-") for name in ids), row.trouble)
 
 
 def _short(ids: Sequence[str]) -> tuple[str, ...]:

@@ -104,7 +104,13 @@ def test_class_stays_one_row_each_where_it_is_narrow():
 
 def test_row_is_data():
     """The row helper gives what a caller needs to print rows as they come."""
-    assert table.row(perfect()) == ("alice", "26/26", ("26/26",), "")
+    row = table.Row.of(perfect())
+    assert (row.name, row.score, row.exercises, row.trouble) == (
+        "alice",
+        "26/26",
+        (("ex1_step_by_step", "26/26"),),
+        "",
+    )
 
 
 def test_empty_class_and_empty_submission():

@@ -1,0 +1,80 @@
+"""Reports beside the scorecards: asked for, rendered, delivered."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent / "reports"))  # the scorecards that the reports' tests are made of
+
+from builders import exercise, gradient, perfect, sample, scorecard
+
+from grader import reporting
+from grader.errors import GraderFault, OperatorError
+from grader.reports.context import ReportContext
+from grader.scorecard import Outcome
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("junit", "expected KIND=PATH, found 'junit'"),
+        ("junit=", "expected KIND=PATH"),
+        ("junti=x", "found 'junti'; did you mean `junit`"),
+    ],
+)
+def test_what_is_no_request_is_refused(word, message):
+    """With what was expected."""
+    with pytest.raises(OperatorError, match=message):
+        reporting.Request.read(word)
+
+
+def test_a_report_replaces_its_file_or_is_added_to_it(tmp_path):
+    """As its kind says; line ends are written as they are."""
+    for kind, times in (("junit", 1), ("outputs", 2)):
+        request = reporting.Request.read(f"{kind}={tmp_path / kind}")
+        for _ in range(2):
+            request.deliver([sample()], ReportContext())
+        mark = "<testsuites" if kind == "junit" else "score=16"
+        assert (tmp_path / kind).read_text("utf-8").count(mark) == times
+    reporting.Request.read(f"canvas={tmp_path / 'c.csv'}").deliver([sample()], ReportContext())
+    assert (tmp_path / "c.csv").read_bytes().count(b"\r\n") == 3
+
+
+def test_what_cannot_be_reported_or_written_is_the_operators(tmp_path):
+    """One line, status 2."""
+    with pytest.raises(OperatorError, match="expected one submission, found 2"):
+        reporting.Request.read(f"gradescope={tmp_path / 'x'}").deliver([sample(), perfect()], ReportContext())
+    with pytest.raises(OperatorError, match="cannot be written"):
+        reporting.Request.read(f"outputs={tmp_path / 'no' / 'x'}").deliver([sample()], ReportContext())
+
+
+def test_a_fault_of_ours_is_ours(tmp_path):
+    """Status 3, and the other reports are there."""
+    card = scorecard(exercise(gradient("dh", Outcome.GRADER_FAULT)))
+    requests = [reporting.Request.read(f"{kind}={tmp_path / kind}") for kind in ("gradescope", "junit")]
+    with pytest.raises(GraderFault, match="the grader itself failed"):
+        reporting.deliver(requests, [card], ReportContext())
+    assert [path.name for path in tmp_path.iterdir()] == ["junit"]
+
+
+def test_brackets_are_new_each_time_and_only_where_they_are_needed():
+    """A token that is known is none."""
+    github, junit = reporting.Request.read("github=x"), reporting.Request.read("junit=y")
+    assert reporting.brackets([junit]) == ("", "")
+    assert reporting.brackets([github]) != reporting.brackets([github])
+    before, after = reporting.brackets([junit, github])
+    assert after == f"::{before.removeprefix('::stop-commands::').strip()}::\n"
+
+
+def test_folders_are_below_the_working_directory(tmp_path, monkeypatch):
+    """A submission elsewhere has no place in the repository."""
+    inside, outside = tmp_path / "repo" / "submissions" / "bob", tmp_path / "eve"
+    inside.mkdir(parents=True)
+    outside.mkdir()
+    (inside.parent / "lone.py").write_text("")
+    monkeypatch.chdir(tmp_path / "repo")
+    found = reporting.folders([inside, inside.parent / "lone.py", outside])
+    assert found == {"bob": "submissions/bob", "lone": "submissions"}
