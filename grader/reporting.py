@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from grader.errors import GraderError, GraderFault, OperatorError
 from grader.files import write_whole
 from grader.forward import did_you_mean
+from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
 from grader.scorecard import Scorecard
@@ -57,39 +60,105 @@ class Request:
             write_whole(self.path, text)
 
 
-def deliver(requests: Iterable[Request], scorecards: Sequence[Scorecard], context: ReportContext) -> None:
-    """Deliver every report, also where one before it cannot be.
+@dataclass(frozen=True)
+class Delivery:
+    """Reports on some scorecards, ready to go out.
 
-    Raises:
-        GraderError: the first that could not.
+    Args:
+        requests: which, and where to.
+        scorecards: what they are on.
+        context: what they say besides.
+        closing: what to print after everything the grader itself prints.
     """
-    trouble: list[GraderError] = []
-    for request in requests:
-        try:
-            request.deliver(scorecards, context)
-        except GraderError as error:
-            trouble.append(error)
-    if trouble:
-        raise trouble[0]
+
+    requests: tuple[Request, ...]
+    scorecards: tuple[Scorecard, ...]
+    context: ReportContext
+    closing: str
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """What the person who asked should be told."""
+        for request in self.requests:
+            yield from request.kind.warnings(self.scorecards, self.context)
+
+    @property
+    def console(self) -> str:
+        """What is still to be printed: the closing, then what the reports have for the standard output."""
+        spoken = (request.kind.console(self.scorecards, self.context) for request in self.requests)
+        return self.closing + "".join(spoken)
+
+    def deliver(self) -> None:
+        """Deliver every report, also where one before it cannot be.
+
+        Raises:
+            GraderError: the first that could not.
+        """
+        trouble: list[GraderError] = []
+        for request in self.requests:
+            try:
+                request.deliver(self.scorecards, self.context)
+            except GraderError as error:
+                trouble.append(error)
+        if trouble:
+            raise trouble[0]
 
 
-def brackets(requests: Iterable[Request]) -> tuple[str, str]:
-    """What to print before anything else, and after everything but :func:`console`."""
-    pairs = [request.kind.brackets(secrets.token_hex(16)) for request in requests]
-    return "".join(before for before, _ in pairs), "".join(after for _, after in reversed(pairs))
+@dataclass(frozen=True)
+class Reports:
+    """The reports that were asked for.
 
+    Args:
+        requests: which, and where to.
+        opening: what to print before anything else, for the consoles that need it.
+        closing: its counterpart.
+        assignment: the title of a gradebook's column, None for the report's own.
+        gradebook: the instructor's own export, text, for the reports that fill one in.
+        commit_time: when the graded commit was made.
+        started: on ``time.monotonic()``'s clock.
+    """
 
-def console(requests: Iterable[Request], scorecards: Sequence[Scorecard], context: ReportContext) -> str:
-    """What the reports have for the standard output."""
-    return "".join(request.kind.console(scorecards, context) for request in requests)
+    requests: tuple[Request, ...]
+    opening: str
+    closing: str
+    assignment: str | None
+    gradebook: str | None
+    commit_time: datetime | None
+    started: float
 
+    @classmethod
+    def read(
+        cls, words: Iterable[str], assignment: str | None, exported: Path | None, commit_time: datetime | None
+    ) -> Reports:
+        """The reports asked for in words.
 
-def warnings(
-    requests: Iterable[Request], scorecards: Sequence[Scorecard], context: ReportContext
-) -> Iterator[str]:
-    """What the person who asked should be told."""
-    for request in requests:
-        yield from request.kind.warnings(scorecards, context)
+        Raises:
+            OperatorError: one of them is not ``KIND=PATH``, or the export cannot be read.
+        """
+        requests = tuple(map(Request.read, words))
+        pairs = [request.kind.brackets(secrets.token_hex(16)) for request in requests]
+        opening = "".join(before for before, _ in pairs)
+        closing = "".join(after for _, after in reversed(pairs))
+        gradebook = _text(exported) if exported is not None else None
+        return cls(requests, opening, closing, assignment, gradebook, commit_time, time.monotonic())
+
+    def on(self, paths: Sequence[Path], scorecard: Callable[[str], str]) -> Delivery:
+        """The reports on some submissions.
+
+        Args:
+            paths: the submissions.
+            scorecard: gives a submission's scorecard as JSON text, by its name.
+        """
+        cards = tuple(stored.slim(stored.load(scorecard(name_of(path)))) for path in paths)
+        context = ReportContext(
+            seconds=time.monotonic() - self.started,
+            folders=folders(paths),
+            commit_time=self.commit_time,
+            assignment=self.assignment,
+            gradebook=self.gradebook,
+            environment=os.environ,
+        )
+        return Delivery(self.requests, cards, context, self.closing)
 
 
 def folders(paths: Iterable[Path]) -> Mapping[str, str]:
@@ -109,3 +178,11 @@ def _append(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _text(path: Path) -> str:
+    """A file's text, every byte kept whatever its encoding, so that it can be written back as it was."""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from error

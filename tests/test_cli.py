@@ -95,8 +95,7 @@ def test_json_on_standard_output_is_the_scorecard(grade: Shell, tmp_path: Path) 
     [
         (["nowhere"], "nowhere: no such file or folder"),
         (["empty"], "empty: expected a submission with ex1_step_by_step.py"),
-        (["notes.txt"], "notes.txt: expected a folder or a .py file"),
-        (["lone.py"], "lone.py: expected a name that says which exercise it is"),
+        (["notes.txt"], "notes.txt: expected a folder, a .py or an .ipynb file"),
         (["mine", "--exercise", "ex9"], "--exercise: expected one of ex1_step_by_step"),
         (["mine", "--seed", "x"], "--seed"),
         (["mine", "--seed", "-1"], "--seed"),
@@ -116,7 +115,6 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/ex2_cross_entropy.py").write_text("")
     (tmp_path / "notes.txt").write_text("")
-    (tmp_path / "lone.py").write_text("")
     (tmp_path / "latin.txt").write_bytes(b"\xe4\xf6\n")
     status, out, err = grade(*words)
     if not message:

@@ -55,17 +55,22 @@ def test_a_fault_of_ours_is_ours(tmp_path):
     """Status 3, and the other reports are there."""
     card = scorecard(exercise(gradient("dh", Outcome.GRADER_FAULT)))
     requests = [reporting.Request.read(f"{kind}={tmp_path / kind}") for kind in ("gradescope", "junit")]
+    delivery = reporting.Delivery(tuple(requests), (card,), ReportContext(), "")
     with pytest.raises(GraderFault, match="the grader itself failed"):
-        reporting.deliver(requests, [card], ReportContext())
+        delivery.deliver()
     assert [path.name for path in tmp_path.iterdir()] == ["junit"]
 
 
 def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     """A token that is known is none."""
-    github, junit = reporting.Request.read("github=x"), reporting.Request.read("junit=y")
-    assert reporting.brackets([junit]) == ("", "")
-    assert reporting.brackets([github]) != reporting.brackets([github])
-    before, after = reporting.brackets([junit, github])
+
+    def brackets(*words):
+        wanted = reporting.Reports.read(words, None, None, None)
+        return wanted.opening, wanted.closing
+
+    assert brackets("junit=y") == ("", "")
+    assert brackets("github=x") != brackets("github=x")
+    before, after = brackets("junit=y", "github=x")
     assert after == f"::{before.removeprefix('::stop-commands::').strip()}::\n"
 
 
