@@ -15,6 +15,9 @@ from grader.errors import SubmissionError
 SIZE_LIMIT = 1 << 20
 """Bytes of one file; a hand-written backward pass is a few thousand."""
 
+HELPERS_LIMIT = 4 << 20
+"""Bytes of the modules beside it, which travel into its box with it."""
+
 NOTEBOOK_LIMIT = 20 << 20
 """Bytes of a notebook, whose plots are in it."""
 
@@ -120,6 +123,10 @@ def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> S
         exercise_ids: all exercises of the course.
         only: as :func:`find` was given it.
     """
+    if path.is_symlink():
+        # Where it leads to is not the student's: another's work, or the reference.
+        found = HandedIn(path.name, problem="expected a folder or a file, found a symbolic link")
+        return Submission(name_of(path), path, _digest({}), dict.fromkeys(exercise_ids, found))
     modules = _modules(path) if path.is_dir() else {path.name: _bytes(path)}
     files = dict(_files(modules, exercise_ids, only))
     return Submission(name_of(path), path, _digest(modules), files)
@@ -152,7 +159,8 @@ def _files(
 
 def name_of(path: Path) -> str:
     """A submission's name: its folder's, or its file's without its ending; always valid Unicode."""
-    name = path.resolve().name if path.is_dir() else path.stem
+    whole = path if path.name not in ("", "..") else path.resolve()
+    name = whole.name if whole.is_dir() else whole.stem
     return os.fsencode(name).decode("utf-8", "replace")
 
 
@@ -176,6 +184,8 @@ def _handed_in(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
         for name, code in modules.items()
         if name != filename and name.endswith(PYTHON) and isinstance(code, bytes)
     }
+    if sum(map(len, helpers.values())) > HELPERS_LIMIT:
+        return HandedIn(filename, problem=f"expected at most {HELPERS_LIMIT} bytes beside it, found more")
     return HandedIn(filename, Source(filename, content, helpers))
 
 

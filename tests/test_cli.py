@@ -166,6 +166,18 @@ def test_a_student_cannot_bring_a_course(grade: Shell, tmp_path: Path) -> None:
         assert grade(path, "--exercise", "ex2_cross_entropy")[0] == 1
 
 
+def test_a_link_in_a_class_leads_nowhere(grade: Shell, tmp_path: Path) -> None:
+    (tmp_path / "class/ada").mkdir(parents=True)
+    (tmp_path / "class/ada/ex2_cross_entropy.py").write_text("")
+    (tmp_path / "class/eve").symlink_to(ROOT / "reference")
+    (tmp_path / "class/mal").symlink_to(tmp_path / "class/ada")
+    assert grade("class", "--exercise", "ex2_cross_entropy")[0] == 1
+    for name in ("eve", "mal"):
+        card = json.loads((tmp_path / f"scorecards/{name}.json").read_text("utf-8"))
+        assert card["score"] == 0
+        assert "symbolic link" in card["exercises"][0]["gradients"][0]["error"]["message"]
+
+
 def test_audit_finds_the_course_sound(grade: Shell) -> None:
     status, out, _ = grade("audit")
     assert status == 0

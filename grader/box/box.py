@@ -21,7 +21,7 @@ the random number of its request, so that a frame written ahead of time answers 
 
 In which order. ``load`` (source → which stubs there are, what each asks for), then one ``call`` per stub with
 all its cases. The judge sets a deadline for each. Before its reply to a call that trains, a box may send
-``progress`` frames, which are words for people, too; the judge may send ``stop``, which ends the batches early.
+``progress`` frames, which are words, too; the judge may send ``stop``, which ends the batches early.
 
 Who kills whom. The judge kills a box through its pidfd, from outside, when a deadline passes or the protocol
 is broken, and always when it is done; the zygote reaps it and reports how it died. A box killed in one stub
@@ -32,6 +32,7 @@ and ends, and every box with it.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import select
 import signal
@@ -72,6 +73,14 @@ START_LIMIT_S = 120.0
 ENDING_S = 0.5
 """How long a box that closed its connection is given to end by itself, so that its status tells why."""
 
+DIMENSIONS_LIMIT = 64
+"""torch itself can do little with a tensor of more."""
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
+
+NUMBERS_END = 2**53
+"""Whole numbers from the other side are smaller, so that every reader of JSON keeps them as they are."""
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 PASSED_ON = ("LD_LIBRARY_PATH", "SYSTEMROOT", "PATH", "TMPDIR", "TEMP", "TMP")
 """What a box's interpreter may need of the environment; the rest is nobody's business."""
@@ -98,9 +107,25 @@ Arguments = Mapping[str, Any]
 """What a function is called with in one case, by parameter name: tensors, numbers, lists of them, batches."""
 
 
+class Calls(tuple[Arguments, ...]):
+    """Every call of one function: what it is called with, packed once and sent to any number of boxes."""
+
+    @cached_property
+    def packed(self) -> tuple[Sequence[Mapping[str, Any]], bytes]:
+        """The description of each call, and the tensors of all of them."""
+        from grader.box import payload, trees
+
+        tensors: dict[str, Tensor] = {}
+        described = [
+            {name: trees.pack(value, f"{number}.{name}", tensors) for name, value in arguments.items()}
+            for number, arguments in enumerate(self)
+        ]
+        return described, payload.pack(tensors)
+
+
 @dataclass(frozen=True)
 class Reply:
-    """What came back from one function: one answer per case (fewer after an exception), and what it printed."""
+    """What came back from one function: an answer per case (fewer after an exception), and its output."""
 
     called: tuple[Called, ...]
     output: str | None
@@ -149,6 +174,9 @@ class Opener(Protocol):
 
     def open(self, limits: Limits) -> Process:
         """A process that serves :class:`grader.box.inside.Inside` on its connection."""
+
+    def hand_over(self) -> None:
+        """Let go, here, of what another process, forked from this one, goes on with."""
 
     def close(self) -> None:
         """End every process."""
@@ -220,21 +248,17 @@ class Box:
         Args:
             function: its name.
             cases: what it is called with in each.
-            after: the arguments that are looked at again when it has returned, for it may change them in place.
+            after: the arguments that are looked at again afterwards, for it may change them in place.
             watch: is told how far a call that trains has come, several times a second.
 
         Raises:
             BoxDied: the function ended its process, did not come to an end, or broke the protocol.
         """
-        from grader.box import payload, trees
+        from grader.box import payload
 
-        tensors: dict[str, Tensor] = {}
-        described = [
-            {name: trees.pack(value, f"{number}.{name}", tensors) for name, value in arguments.items()}
-            for number, arguments in enumerate(cases)
-        ]
+        described, body = (cases if isinstance(cases, Calls) else Calls(cases)).packed
         head = {"do": "call", "function": function, "cases": described}
-        request = Frame({**head, "after": list(after), "watch": watch is not None}, payload.pack(tensors))
+        request = Frame({**head, "after": list(after), "watch": watch is not None}, body)
         started = time.perf_counter()
         reply = self._ask(request, watch)
         seconds = time.perf_counter() - started
@@ -282,7 +306,7 @@ class Box:
             after = {
                 _text(name): read_answer(about, tensors) for name, about in told.head.get("after", {}).items()
             }
-            return Progress(int(told.head["progress"]), after)
+            return Progress(_count(told.head["progress"]), after)
         except (AttributeError, TypeError, ValueError, KeyError, RecursionError, WireError) as error:
             raise self._broken() from error
 
@@ -314,7 +338,10 @@ def how_it_died(status: str) -> tuple[Outcome, str]:
 
 def status_name(code: int) -> str:
     """An exit code in words: ``SIGKILL`` for -9, ``exit 3`` for 3."""
-    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+    if code >= 0:
+        return f"exit {code}"
+    named = {number.value: number.name for number in signal.Signals}
+    return named.get(-code, f"signal {-code}")  # those for real-time use have no names of their own
 
 
 @dataclass(frozen=True)
@@ -350,6 +377,12 @@ class Forked:
         """End the process, now."""
         self._end(tell=False)
 
+    def abandon(self) -> None:
+        """Let go of a process that ends with its zygote."""
+        self._ended = True
+        os.close(self.pidfd)
+        self.connection.close()
+
     def _end(self, *, tell: bool) -> int | None:
         if self._ended:
             return None
@@ -367,13 +400,19 @@ class Zygote:
     """A running zygote, as the judge holds it: the opener for Linux.
 
     Boxes are forked one ahead: while one is being asked, the next is already being made.
+
+    Args:
+        hidden: folders that no box may read.
+        program: how the interpreter is told to be a zygote; a benchmark has one without layers.
     """
 
-    def __init__(self, hidden: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, hidden: Sequence[Path] = (), program: Sequence[str] = ("-m", "grader.box.zygote")
+    ) -> None:
         self._control, theirs = socket.socketpair()
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", "grader.box.zygote", str(theirs.fileno())],
+            [sys.executable, "-s", "-P", "-B", *program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
@@ -428,6 +467,10 @@ class Zygote:
         frames.send(self._control, Frame({"reap": pid, "tell": tell}))
         return int(self._receive(START_LIMIT_S).head["status"]) if tell else None
 
+    def hand_over(self) -> None:
+        """Close this process's end of what another process, forked from this one, goes on with."""
+        self._control.close()
+
     def close(self) -> None:
         """End the zygote, and with it every box."""
         self._control.close()
@@ -436,6 +479,8 @@ class Zygote:
         self._errors.close()
         if self._ordered is not None:
             self._ordered.connection.close()
+        if self._ready is not None:
+            self._ready.abandon()
 
     def _order(self, limits: Limits) -> None:
         """Ask for a box without waiting for it; one that was made for other limits is given up."""
@@ -484,7 +529,8 @@ class Zygote:
 def clean_environment() -> dict[str, str]:
     """The environment of a box's interpreter: what it cannot run without, and one thread."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return kept | dict.fromkeys(THREADS, "1")
+    # Sets are printed in the same order in every box, so that the same submission gets the same scorecard.
+    return kept | dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0"}
 
 
 def _called(told: tuple[Any, Any, Any], returned: Mapping[str, Tensor]) -> Called:
@@ -515,12 +561,13 @@ def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor]) -> Ans
         return Other(_text(about["other"]))
     if "tensor" in about:
         return Returned(_floats(returned[about["tensor"]]))
-    shape = tuple(int(size) for size in about["shape"][:16])
+    shape = tuple(map(_count, about["shape"][:16]))
     return Described(_text(about["dtype"]), shape)
 
 
 def _floats(tensor: Tensor) -> Tensor:
-    if not tensor.dtype.is_floating_point:
+    # torch compares no floating-point numbers of a single byte.
+    if not tensor.dtype.is_floating_point or tensor.dtype.itemsize == 1 or tensor.dim() > DIMENSIONS_LIMIT:
         raise TypeError("expected floating-point numbers")
     return tensor
 
@@ -530,20 +577,33 @@ def _failed(raised: Mapping[str, Any]) -> Failed:
     outcome = Outcome(raised["kind"])
     if outcome not in outcomes:
         raise ValueError(f"an exception is never {outcome}")
-    line = raised["line"] if isinstance(raised["line"], int) else None
     trace = tuple(_text(text) for text in raised["traceback"][-8:])
-    fault = Fault(_text(raised["type"]), _text(raised["message"]), line, trace)
+    name = _text(raised["type"]) or "Exception"
+    fault = Fault(name, _text(raised["message"]), _line(raised["line"]), trace)
     return Failed(outcome, f"{fault.type}: {fault.message}", None if outcome is Outcome.MISSING else fault)
 
 
 def _stub(described: Mapping[str, Any]) -> Stub:
     parameters = tuple(Parameter(_text(p["name"]), bool(p["required"])) for p in described["parameters"])
-    line = described["line"] if isinstance(described["line"], int) else None
-    return Stub(_text(described["name"]), parameters, line)
+    return Stub(_text(described["name"]), parameters, _line(described["line"]))
+
+
+def _count(value: object) -> int:
+    """A size or a number of steps from the other side."""
+    if type(value) is not int or not 0 <= value < NUMBERS_END:
+        raise ValueError("expected a whole number")
+    return value
+
+
+def _line(value: object) -> int | None:
+    """The number of a line from the other side, None for what cannot be one."""
+    return value if type(value) is int and 0 < value < NUMBERS_END else None
 
 
 def _text(value: object) -> str:
     """A string from the other side: short, and valid Unicode."""
     if not isinstance(value, str):
         raise TypeError("expected a string")
-    return value[:4000].encode("utf-8", "replace").decode("utf-8")
+    whole = value[:4000].encode("utf-8", "replace").decode("utf-8")
+    # Where an object lies in memory is another place in every process, and tells a student nothing.
+    return ADDRESS.sub(" at 0x…", whole)

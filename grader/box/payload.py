@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import accumulate
 
 import safetensors
 import safetensors.torch
@@ -11,22 +13,42 @@ from torch import Tensor
 
 from grader.box.frames import WireError
 
+HEADER_LIMIT = 1 << 18
+"""Bytes that describe the tensors of one body; a million empty ones would keep their reader busy for long."""
+
+
+PLAIN = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+"""What gradients and their inputs are made of, by safetensors' name."""
+
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Dense tensors by key, of any shape and of any dtype safetensors knows, as bytes."""
-    # Cloned, because safetensors refuses tensors that share memory, as one value under two keys does.
-    whole = {key: t.detach().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
-    return safetensors.torch.save(whole)
+    if not all(t.dtype in PLAIN for t in tensors.values()):
+        # Cloned, because safetensors refuses tensors that share memory, as one value under two keys does.
+        whole = {key: t.detach().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
+        return safetensors.torch.save(whole)
+    # Written out here, because the library takes ten times as long over so many small tensors.
+    parts = [t.detach().contiguous().numpy().tobytes() for t in tensors.values()]
+    ends = list(accumulate(map(len, parts)))
+    header = {
+        key: {"dtype": PLAIN[t.dtype], "shape": list(t.shape), "data_offsets": [end - len(part), end]}
+        for (key, t), part, end in zip(tensors.items(), parts, ends, strict=True)
+    }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
 def unpack(body: bytes) -> dict[str, Tensor]:
     """Tensors of their own memory by key, from bytes nobody vouches for.
 
     Raises:
-        WireError: the bytes are not safetensors.
+        WireError: the bytes are not safetensors, or describe far more tensors than anyone sends.
     """
     if not body:
         return {}
+    if int.from_bytes(body[:8], "little") > HEADER_LIMIT:
+        raise WireError("the body of a frame describes too many tensors")
     try:
         return safetensors.torch.load(body)
     except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError, TypeError) as error:

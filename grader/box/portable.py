@@ -73,7 +73,7 @@ class Starting:
         """Start a subprocess; do not wait for it."""
         listener = socket.create_server(("127.0.0.1", 0))
         token = secrets.token_hex(16).encode()
-        command = [sys.executable, "-I", "-B", "-m", __name__, str(listener.getsockname()[1])]
+        command = [sys.executable, "-s", "-P", "-B", "-m", __name__, str(listener.getsockname()[1])]
         command += [str(limits.memory_limit_mb), str(int(limits.time_limit_s * 60) + 1)]
         child = subprocess.Popen(
             command,
@@ -158,6 +158,9 @@ class Subprocesses:
         self._ahead = Starting.start(limits)
         self._layers = box.layers
         return box
+
+    def hand_over(self) -> None:
+        """Nothing to let go of: where there are no zygotes, no worker is forked."""
 
     def close(self) -> None:
         """End the process started ahead."""

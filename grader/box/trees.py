@@ -1,7 +1,7 @@
 """Values with structure on the wire: a JSON description beside tensors by key.
 
-What goes in is the judge's own: tensors, numbers, lists of them, and the batches of a training. What comes out
-is whatever a submission returned, so it is described to a limited depth, width and size, and no further.
+What goes in is the judge's own: tensors, numbers, lists of them, and the batches of a training. What comes
+out is whatever a submission returned, so it is described to a limited depth, width and size, and no further.
 """
 
 from __future__ import annotations
@@ -79,17 +79,22 @@ class Describer:
             return self._tensor(value, key)
         if not isinstance(value, (list, tuple)):
             return {"other": kind(value)}
-        about = {"other": f"{kind(value)} of {len(value)}"}
-        if value and all(map(_is_number, value)):
-            return about | self._numbers(value, key)
+        about: dict[str, Any] = {"other": f"{kind(value)} of {len(value)}"}
+        if 0 < len(value) <= self.left and all(map(_is_number, value)):
+            return {**about, **self._numbers(value, key)}
         if depth == 0 or len(value) > WIDTH_LIMIT:
             return about
         return about | {"items": [self.describe(v, f"{key}.{i}", depth - 1) for i, v in enumerate(value)]}
 
-    def _tensor(self, tensor: Tensor, key: str) -> Description:
+    def _tensor(self, value: Tensor, key: str) -> Description:
+        # What is sent is what the tensor holds, whatever a class of its own says about it.
+        tensor = value if type(value) is Tensor else value.as_subclass(Tensor)
         if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
             return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
-        about = {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape)}
+        about: dict[str, Any] = {
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "shape": list(tensor.shape),
+        }
         if not tensor.dtype.is_floating_point or not self._fits(tensor.numel()):
             return about
         self.tensors[key] = tensor.detach().resolve_neg().to(_sendable(tensor.dtype)).contiguous()

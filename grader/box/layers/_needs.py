@@ -28,6 +28,11 @@ def package() -> Path:
     return _PACKAGE.resolve()
 
 
+def copies() -> tuple[Path, ...]:
+    """Where parts of this package lie among Python's own files: an editable install puts the course there."""
+    return tuple(Path(folder, package().name) for folder in (*site.getsitepackages(), *sys.path))
+
+
 def outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
     """Drop every path that lies below another one."""
     kept: list[Path] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
 from grader.box.layers._linux import call, prctl, refusable
-from grader.box.layers._needs import DEVICES, package, readable, spare_torch, within
+from grader.box.layers._needs import DEVICES, copies, package, readable, spare_torch, within
 
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
@@ -44,7 +44,7 @@ class Ruleset:
         size = 24 if abi >= 6 else 16 if abi >= 4 else 8
         ruleset = call("landlock_create_ruleset", struct.pack("=3Q", *rights), size, 0)
         shown = readable()
-        hidden = within((*confinement.hidden, *spare_torch(), package()), shown)
+        hidden = within((*confinement.hidden, *spare_torch(), package(), *copies()), shown)
         for top in shown:
             for path in _spared(top, hidden):
                 _allow(ruleset, path, READ_FILE | READ_DIR)

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
 from grader.box.layers._linux import CLONE_NEWNS, call, unshare
-from grader.box.layers._needs import DEVICES, aliases, outermost, package, readable, spare_torch, within
+from grader.box.layers._needs import (
+    DEVICES,
+    aliases,
+    copies,
+    outermost,
+    package,
+    readable,
+    spare_torch,
+    within,
+)
 
 # From linux/mount.h and linux/fcntl.h.
 AT_FDCWD = -100
@@ -73,7 +82,8 @@ class Root:
 
     def _build(self, confinement: Confinement) -> None:
         shown = outermost([*readable(), package()])
-        hidden = within(confinement.hidden, shown)
+        answers = [path / "course" for path in (package(), *copies())]
+        hidden = within((*confinement.hidden, *answers), shown)
         trees = {path: _clone(path, MOUNT_ATTR_NODEV) for path in shown if path not in hidden}
         trees |= {path: _clone(path, 0) for path in DEVICES if path.exists()}
         trees[Path("/proc")] = _clone(Path("/proc"), MOUNT_ATTR_NODEV)

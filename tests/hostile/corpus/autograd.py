@@ -26,7 +26,7 @@ def dlogits(logits, Yb):
 def dlogits(logits, Yb):
     return torch.func.grad(F.cross_entropy)(logits, Yb)
 
-# %% dlogits: torch.func.grad, from the module it is defined in -> forbidden/error
+# %% dlogits: torch.func.grad, from the module it is defined in -> forbidden/error/timed_out
 from torch._functorch.eager_transforms import grad_impl
 def dlogits(logits, Yb):
     return grad_impl(lambda x: F.cross_entropy(x, Yb), 0, False, (logits,), {})
@@ -109,7 +109,7 @@ def dlogits(logits, Yb):
     engine = torch._C._ImperativeEngine()
     return engine.run_backward((loss,), (torch.ones(()),), False, False, (logits,), False, accumulate_grad=False)[0]
 
-# %% dlogits: finds the original function with the garbage collector -> forbidden
+# %% dlogits: finds the original function with the garbage collector -> forbidden/timed_out/error
 import gc, sys, types
 def dlogits(logits, Yb):
     seen, todo = set(), [module for name, module in sys.modules.items() if name.startswith("torch")]
@@ -241,14 +241,14 @@ def dhpreact(hpreact, dh):
 def dlogits(logits, Yb):
     return torch.compile(lambda x: torch.autograd.grad(F.cross_entropy(x, Yb), x)[0], backend="eager")(logits)
 
-# %% dlogits: traces forward and backward into one graph -> forbidden/error
+# %% dlogits: traces forward and backward into one graph -> forbidden/error/timed_out
 def dlogits(logits, Yb):
     from torch._functorch.aot_autograd import aot_export_joint_simple
     f = lambda x: (torch.nn.functional.cross_entropy(x, Yb),)
     joint = aot_export_joint_simple(f, (logits.requires_grad_(),), trace_joint=True)
     return joint((logits,), (torch.ones(()),))[1][0]
 
-# %% dlogits: traces a gradient with make_fx -> forbidden/error
+# %% dlogits: traces a gradient with make_fx -> forbidden/error/timed_out
 def dlogits(logits, Yb):
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch._functorch.eager_transforms import grad

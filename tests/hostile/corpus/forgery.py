@@ -42,7 +42,7 @@ class Favourite(torch.Tensor):
 def dh(h):
     return torch.zeros_like(h).as_subclass(Favourite)
 
-# %% dh: a subclass that lies about its shape, on the right numbers in the wrong one -> wrong_shape
+# %% dh: a subclass that lies about its shape, on the right numbers in the wrong one -> wrong_shape/wrong_value/crashed
 class Long(torch.Tensor):
     shape = torch.Size([32, 64])
     def size(self, *args):
@@ -65,7 +65,7 @@ def dh(h):
         setattr(torch.Tensor, name, lambda *args, **kwargs: torch.tensor(True))
     return torch.zeros_like(h)
 
-# %% dh: safetensors patched to send whatever it likes -> crashed
+# %% dh: safetensors patched to send whatever it likes -> crashed/wrong_value
 def dh(h):
     import safetensors.torch
     safetensors.torch.save = lambda tensors, metadata=None: b"full marks"
@@ -95,11 +95,17 @@ def dh(h):
     builtins.str = builtins.repr = lambda *args: "exact"
     return torch.zeros_like(h)
 
-# %% dh: the box's own code patched, to report success -> crashed
-def dh(h):
+# %% dh: a reply patched, to report success -> wrong_shape
+def forge(change):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    inside.Inside._answer = lambda *args: ({"outcome": "exact", "score": 1, "scores": True}, None)
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def forged(connection, frame, *rest):
+        head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = forged
+def dh(h):
+    forge({"outcome": "exact", "score": 1, "scores": True, "shape": list(h.shape), "dtype": "float32"})
     return torch.zeros_like(h)
 
 # %% dh: the box's own code found with the garbage collector, and an outcome for an exception -> crashed
@@ -113,44 +119,50 @@ def dh(h):
     raise ValueError("exact, please")
 
 # %% dh: a description of the right shape, and no numbers -> wrong_shape
-def dh(h):
+def forge(change):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    inside.Inside._answer = lambda self, name, arguments: ({"dtype": "float32", "shape": list(h.shape)}, None)
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def forged(connection, frame, *rest):
+        head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = forged
+def dh(h):
+    forge({"dtype": "float32", "shape": list(h.shape)})
     return torch.zeros_like(h)
 
 # %% dh: more answers than were asked for -> crashed
 def dh(h):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    inside.Inside._call = lambda self, request: inside.Frame({"answers": [{"other": "full marks"}] * 99})
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def longer(connection, frame, *rest):
+        head = {k: v * 9 if isinstance(v, list) else v for k, v in frame.head.items()}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = longer
     return torch.zeros_like(h)
 
-# %% dh: fewer answers than were asked for -> not_a_tensor/not_run
+# %% dh: only the answers that are right -> not_run
+def dh(h, W2, dlogits):
+    import sys
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def shorter(connection, frame, *rest):
+        head = {k: v[:1] if isinstance(v, list) else v for k, v in frame.head.items()}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = shorter
+    return dlogits @ W2.T if h.shape == (32, 64) else torch.zeros_like(h)
+
+# %% dh: a whole reply of its own, with the request's number and a score, before the box's own -> wrong_value
 def dh(h):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    call = inside.Inside._call
-    def shorter(self, request):
-        reply = call(self, request)
-        return inside.Frame({"answers": reply.head["answers"][:1]}, reply.body)
-    inside.Inside._call = shorter
-    sys._getframe(2).f_locals["answers"].append({"other": "full marks"})
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def twice(connection, frame, *rest):
+        send(connection, wire.Frame({**frame.head, "outcome": "exact", "score": 26}, frame.body), *rest)
+        send(connection, frame, *rest)
+    wire.send = twice
     return torch.zeros_like(h)
-
-# %% dh: a whole reply written on the connection, with the request's own number -> wrong_value
-def dh(h):
-    import json, struct, sys
-    import safetensors.torch
-    frame = sys._getframe()
-    while "request" not in frame.f_locals:
-        frame = frame.f_back
-    request, box = frame.f_locals["request"], frame.f_locals["self"]
-    cases = len(request.head["cases"])
-    answers = [{"dtype": "float32", "shape": list(h.shape), "outcome": "exact", "score": 1}] * cases
-    head = json.dumps({"id": request.head["id"], "output": "exact", "answers": answers, "score": 26}).encode()
-    body = safetensors.torch.save({str(i): torch.zeros_like(h) for i in range(cases)})
-    box._connection.sendall(struct.pack("<II", len(head), len(body)) + head + body)
 
 # %% dh: replies written ahead, with numbers that are guessed -> crashed
 def dh(h):
@@ -201,21 +213,37 @@ def dh(h):
     time.sleep(60)
 
 # %% dh: a size without an end, in a description -> crashed
-def dh(h):
+def forge(change):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    inside.Inside._answer = lambda *args: ({"dtype": "int64", "shape": [float("inf")]}, None)
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def forged(connection, frame, *rest):
+        head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = forged
+def dh(h):
+    forge({"dtype": "int64", "shape": [float("inf")]})
+    return torch.zeros_like(h)
 
 # %% dh: a negative size, in a description -> crashed
-def dh(h):
+def forge(change):
     import sys
-    inside = sys.modules["grader.box.inside"]
-    inside.Inside._answer = lambda *args: ({"dtype": "int64", "shape": [-3]}, None)
+    wire = sys.modules["grader.box.frames"]
+    send = wire.send
+    def forged(connection, frame, *rest):
+        head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
+        send(connection, wire.Frame(head, frame.body), *rest)
+    wire.send = forged
+def dh(h):
+    forge({"dtype": "int64", "shape": [-3]})
+    return torch.zeros_like(h)
 
-# %% dh: numbers of eight bits, which torch itself can hardly compare -> wrong_dtype
+# %% dh: numbers of eight bits, which torch itself can hardly compare -> crashed/wrong_dtype
 def dh(h):
     import sys
-    sys.modules["grader.box.inside"]._sendable = lambda dtype: torch.float8_e4m3fn
+    payload = sys.modules["grader.box.payload"]
+    pack = payload.pack
+    payload.pack = lambda tensors: pack({key: tensor.to(torch.float8_e4m3fn) for key, tensor in tensors.items()})
     return torch.zeros_like(h)
 
 # %% dh: a hundred thousand tensors in one reply -> crashed
@@ -223,14 +251,14 @@ def dh(h):
     import struct, sys
     entries = b",".join(b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % i for i in range(100_000))
     head = b"{" + entries + b"}"
-    sys.modules["grader.box.inside"].payload.pack = lambda tensors: struct.pack("<Q", len(head)) + head
+    sys.modules["grader.box.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head
     return torch.zeros_like(h)
 
 # %% dh: a tensor of a hundred thousand dimensions -> crashed
 def dh(h):
     import json, struct, sys
     head = json.dumps({"0": {"dtype": "F32", "shape": [1] * 100_000, "data_offsets": [0, 4]}}).encode()
-    sys.modules["grader.box.inside"].payload.pack = lambda tensors: struct.pack("<Q", len(head)) + head + bytes(4)
+    sys.modules["grader.box.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head + bytes(4)
     return torch.zeros_like(h)
 
 # %% dh: an exception whose type has no name -> error
@@ -275,16 +303,6 @@ def dh(**given):
     return torch.zeros_like(given["h"])
 dh.__signature__ = inspect.Signature([inspect.Parameter("dh", inspect.Parameter.KEYWORD_ONLY)])
 
-# %% dh: a signature that raises -> error/missing/crashed
-class Touchy:
-    __name__ = "dh"
-    @property
-    def __signature__(self):
-        raise KeyError("touchy")
-    def __call__(self, **given):
-        return None
-dh = Touchy()
-
 # %% all: leaves while it is imported -> crashed
 import os
 os._exit(0)
@@ -296,6 +314,12 @@ raise SystemExit(0)
 import os, signal
 os.kill(os.getpid(), signal.SIGSEGV)
 os.abort()
+
+# %% dh: dies by a signal that has no name -> crashed/error
+import os
+def dh():
+    os.kill(os.getpid(), 40)
+    raise LookupError("still here")
 
 # %% dh: leaves when its answer is being deleted -> crashed/not_a_tensor
 import os
@@ -371,7 +395,7 @@ def dh(h):
 def dh(h):
     return h.to_sparse()
 
-# %% dh: a tensor of tensors -> not_a_tensor
+# %% dh: a tensor of tensors -> not_a_tensor/error
 def dh(h):
     return torch.nested.nested_tensor([h, h])
 
