@@ -1,6 +1,6 @@
 """What isolation costs: the same answers from a fresh process, a bare fork, and a full box.
 
-    python benchmarks/isolation.py [--quick]
+python benchmarks/isolation.py [--quick]
 
 Each way answers alice's exercise 1 over and over. Processor time is that of the answering side, all its
 processes together, as the slope between a short and a long run, so that start-up does not count.
@@ -39,6 +39,7 @@ class Patient(Zygote):
     """A zygote that is let end by itself, so that the processor time of its boxes is accounted for."""
 
     def close(self) -> None:
+        """Give up the spare box, and wait for the zygote to end."""
         self._settle()
         if self._ready is not None:
             self._ready.kill()
@@ -85,7 +86,7 @@ def cpu_ms(open_boxes: Callable[[], Opener], work: Work, short: int, long: int) 
 
 
 def memory_growth(work: Work, count: int) -> tuple[float, float]:
-    """MiB the zygote holds after a tenth of so many submissions (and no fewer than 50), and after all of them."""
+    """MiB the zygote holds after a tenth (at least 50) of so many submissions, and after all of them."""
     boxes = Zygote(Course.at(ROOT).hidden)
     _ = boxes.isolation
     held = []
@@ -118,7 +119,9 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     many = (40, 120) if quick else (60, 460)
     fresh = cpu_ms(Subprocesses, work, *few)
     rounds = 3
-    bare = statistics.median(cpu_ms(lambda: Patient(hidden, ("-c", BARE)), work, *many) for _ in range(rounds))
+    bare = statistics.median(
+        cpu_ms(lambda: Patient(hidden, ("-c", BARE)), work, *many) for _ in range(rounds)
+    )
     full = statistics.median(cpu_ms(lambda: Patient(hidden), work, *many) for _ in range(rounds))
     early, late = memory_growth(work, 200 if quick else 2000)
     return [

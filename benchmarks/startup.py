@@ -1,6 +1,6 @@
 """How long one submission takes beside a bare ``import torch``: pairs of whole processes, in turn.
 
-    python benchmarks/startup.py [--quick]
+python benchmarks/startup.py [--quick]
 """
 
 from __future__ import annotations

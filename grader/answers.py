@@ -81,7 +81,7 @@ class Called:
 
 
 def item(answer: Answer, place: tuple[int, ...]) -> Answer | None:
-    """What stands at a place in what a function returned: (1, 0) is the first of the second; None if nothing."""
+    """What stands at a place in what was returned, None if nothing: (1, 0) is the first of the second."""
     for position in place:
         if isinstance(answer, Several) and position < len(answer.items):
             answer = answer.items[position]

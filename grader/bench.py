@@ -6,42 +6,31 @@ parameters a stub asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from grader.answers import Returned
-from grader.box.box import Arguments
+from grader.answers import Called, Failed
+from grader.box import trees
+from grader.box.box import Arguments, Calls, read_answer
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
-from grader.exercise import Exercise, tensor_of
+from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
-from grader.scorecard import Difference, Outcome
+from grader.scorecard import Difference, Hint, Outcome
+from grader.stumble import explain
+from grader.trajectory import Trajectory
+from grader.trial import Trial as Trial
+from grader.trial import part
+
+TRIALS_KEPT = 1024
+"""Sets of trials that are kept for the next submission; a class asks in a few ways for each gradient."""
 
 Reference = Mapping[str, Callable[..., Any]]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One call of a stub, and what it is held against.
-
-    Args:
-        name: the case's name.
-        arguments: what the stub is called with.
-        truth: what it should return.
-        decides: whether points hang on it; elsewhere a failure is a note.
-        derived: the truth vanishes although the stub's upstreams are random; see :func:`grader.check.check`.
-    """
-
-    name: str
-    arguments: Arguments = field(repr=False)
-    truth: Truth = field(repr=False)
-    decides: bool
-    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,13 +40,21 @@ class Bench:
     Args:
         exercise: the exercise.
         oracles: one per case, the lecture's first.
-        reference: the instructor's solution by stub name, None where the course has none.
+        reference: the instructor's solution by function name, None where the course has none.
+        trajectories: what the functions that descend are held against, by function name.
+        kept: what others work out about this exercise once and wish to keep, by their own name for it.
     """
 
     exercise: Exercise
     oracles: tuple[Oracle, ...]
     reference: Reference | None
+    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
+    kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
     _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=dict, repr=False)
+    _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=dict, repr=False)
+    _faults: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _references: dict[str, Sequence[Called]] = field(default_factory=dict, repr=False)
+    _verdicts: dict[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def blind(self) -> Blind:
@@ -65,23 +62,75 @@ class Bench:
         return Blind.measure(self.oracles)
 
     def trials(self, ask: str, parameters: frozenset[str]) -> tuple[Trial, ...]:
-        """Every call of a stub that has these parameters, the lecture's case first.
+        """What one ask is held against when its function has these parameters, the lecture's case first.
 
         Args:
-            ask: the stub's name.
+            ask: what is graded.
             parameters: names it asks for, all of them in :meth:`Exercise.may_ask`.
         """
         key = (ask, parameters)
         if key not in self._trials:
+            if len(self._trials) >= TRIALS_KEPT:
+                # Whoever asks for ever other things costs time, not memory.
+                self._trials.pop(next(iter(self._trials)))
             self._trials[key] = tuple(self._make_trials(ask, parameters))
         return self._trials[key]
 
+    def calls(self, function: Function, parameters: frozenset[str]) -> Calls:
+        """Every call of a function that has these parameters: what it is called with."""
+        key = (function.name, parameters)
+        if key not in self._calls:
+            called = {t.call: t.arguments for ask in function.asks for t in self.trials(ask, parameters)}
+            self._calls[key] = Calls(called[position] for position in sorted(called))
+        return self._calls[key]
+
+    def after(self, function: Function) -> tuple[str, ...]:
+        """The arguments a function may change in place, and is graded by."""
+        return (PARAMETERS,) if function.name in self.trajectories else ()
+
+    def planned(self, ask: str) -> tuple[tuple[str, float | None], ...]:
+        """The cases of an ask that was never put, by name, and their tolerances where they are at hand."""
+        if ask not in self.exercise.gradients:
+            descent = self.trajectories[self.exercise.function_of(ask).name].descent
+            return ((f"{descent.steps} steps", None),)
+        return tuple((o.case.name, o.truths[tensor_of(ask)].tolerance) for o in self.oracles)
+
+    def shape(self, ask: str) -> tuple[int, ...]:
+        """The shape an answer to the first case has."""
+        if ask not in self.exercise.gradients:
+            return self.trajectories[self.exercise.function_of(ask).name].shape(ask)
+        return tuple(self.oracles[0].truths[tensor_of(ask)].precise.shape)
+
+    def hint(self, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
+        """Where a descent goes wrong, if it does; None for a gradient."""
+        trajectory = self.trajectories.get(self.exercise.function_of(ask).name)
+        return explain(trajectory, ask, verdict, called) if trajectory is not None else None
+
     def _make_trials(self, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+        function = self.exercise.function_of(ask)
+        if function.name in self.trajectories:
+            yield from self.trajectories[function.name].trials(ask)
+        elif function.parameters is not None:
+            yield from self._parts(function, ask, parameters)
+        else:
+            yield from self._stub(ask, parameters)
+
+    def _parts(self, function: Function, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+        """One of several gradients of a function that is handed none, so that none of them can be random."""
         tensor = tensor_of(ask)
-        for oracle in self.oracles:
+        extract = part(function.places[ask], function.returns or "")
+        for call, oracle in enumerate(self.oracles):
             truth = oracle.truths[tensor]
             arguments = self._arguments(oracle.truths, oracle.case, parameters)
-            yield Trial(oracle.case.name, arguments, truth, decides=True)
+            derived = tensor in self.blind.tensors and truth.vanishes
+            yield Trial(oracle.case.name, arguments, truth, True, derived, call, extract)
+
+    def _stub(self, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+        tensor = tensor_of(ask)
+        for call, oracle in enumerate(self.oracles):
+            truth = oracle.truths[tensor]
+            arguments = self._arguments(oracle.truths, oracle.case, parameters)
+            yield Trial(oracle.case.name, arguments, truth, decides=True, call=call)
         asked = self._upstreams(parameters) - {LOSS}
         lines = {step.name for step in self.exercise.forward.users(tensor)}
         is_blind = tensor in self.blind.tensors
@@ -98,6 +147,7 @@ class Bench:
             truth,
             decides=is_blind or sees_path,
             derived=is_blind and truth.vanishes,
+            call=len(self.oracles),
         )
 
     def _upstreams(self, parameters: frozenset[str]) -> frozenset[str]:
@@ -112,37 +162,56 @@ class Bench:
 
     @cached_property
     def faults(self) -> Mapping[str, str]:
-        """The gradients whose witnesses disagree, and how: these are the grader's own fault."""
-        found = {}
-        for ask in self.exercise.asks:
-            for oracle in self.oracles:
-                truth = oracle.truths[tensor_of(ask)]
-                if not truth.precise.isfinite().all() or not truth.admits(truth.autograd):
-                    found[ask] = f"autograd in float32 and in float64 disagree in case {oracle.case.name}"
-            for trial, verdict in self._referred(ask):
-                if trial.decides and not verdict.outcome.scores:
-                    what = f": {verdict.failure.message}" if verdict.failure else ""
-                    found[ask] = f"the reference is {verdict.outcome} in case {trial.name}{what}"
-        return found
+        """The asks whose witnesses disagree, and how: these are the grader's own fault."""
+        found = {ask: self.fault(ask) for ask in self.exercise.asks}
+        return {ask: fault for ask, fault in found.items() if fault is not None}
 
-    def reference_difference(self, ask: str, answer: torch.Tensor) -> Difference | None:
-        """How far an answer to the lecture's case is from the reference's, None without a reference."""
-        for trial, verdict in self._referred(ask)[:1]:
-            if verdict.tensor is not None:
-                return compare(answer.reshape(trial.truth.precise.shape), verdict.tensor)
-        return None
+    def fault(self, ask: str) -> str | None:
+        """How the witnesses of one ask disagree, None where they do not."""
+        if ask not in self._faults:
+            self._faults[ask] = next(self._disagreements(ask), None)
+        return self._faults[ask]
+
+    def _disagreements(self, ask: str) -> Iterator[str]:
+        function = self.exercise.function_of(ask)
+        for trial in self.trials(ask, frozenset(function.parameters or ())):
+            truth = trial.truth
+            if trial.decides and not (truth.precise.isfinite().all() and truth.admits(truth.autograd)):
+                yield f"autograd in float32 and in float64 disagree in case {trial.name}"
+        for trial, verdict in self._referred(ask):
+            if trial.decides and not verdict.outcome.scores:
+                what = f": {verdict.failure.message}" if verdict.failure else ""
+                yield f"the reference is {verdict.outcome} in case {trial.name}{what}"
+
+    def reference_differences(self, ask: str, answers: Sequence[torch.Tensor]) -> Difference | None:
+        """How far the answers to the first case are from the reference's, None without a reference."""
+        pairs = [
+            (answer.reshape(trial.truth.precise.shape), verdict.tensor)
+            for answer, (trial, verdict) in zip(answers, self._referred(ask), strict=False)
+            if verdict.tensor is not None
+        ]
+        return largest([compare(*pair) for pair in pairs]) if pairs else None
 
     def _referred(self, ask: str) -> tuple[tuple[Trial, Verdict], ...]:
-        """The reference's answers to a stub's trials, and what became of them."""
-        return self._references.get(ask, ())
+        """The reference's answers to an ask's trials, and what became of them; worked out once."""
+        if ask not in self._verdicts:
+            self._verdicts[ask] = self._refer(ask)
+        return self._verdicts[ask]
 
-    @cached_property
-    def _references(self) -> Mapping[str, tuple[tuple[Trial, Verdict], ...]]:
-        found = {}
-        for ask, function in (self.reference or {}).items():
-            trials = self.trials(ask, _parameters(function))
-            found[ask] = tuple((trial, _refer(function, trial)) for trial in trials)
-        return found
+    def _refer(self, ask: str) -> tuple[tuple[Trial, Verdict], ...]:
+        function = (self.reference or {}).get(self.exercise.function_of(ask).name)
+        if function is None:
+            return ()
+        trials = self.trials(ask, _parameters(function))
+        called = self._called(self.exercise.function_of(ask), function)
+        return tuple((t, check(t.extract(called[t.call]), t.truth, derived=t.derived)) for t in trials)
+
+    def _called(self, function: Function, reference: Callable[..., Any]) -> Sequence[Called]:
+        """What the reference makes of each call of a function, worked out once."""
+        if function.name not in self._references:
+            calls = self.calls(function, _parameters(reference))
+            self._references[function.name] = [_refer(reference, one, self.after(function)) for one in calls]
+        return self._references[function.name]
 
 
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:
@@ -150,12 +219,30 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
-def _refer(function: Callable[..., Any], trial: Trial) -> Verdict:
-    copies = {n: v.clone() if isinstance(v, torch.Tensor) else v for n, v in trial.arguments.items()}
+def _refer(function: Callable[..., Any], arguments: Arguments, after: Sequence[str]) -> Called:
+    """Call a reference as a box calls a submission."""
+    tensors: dict[str, torch.Tensor] = {}
+    packed = {name: trees.pack(value, name, tensors) for name, value in arguments.items()}
+    copies = {name: tensor.clone() for name, tensor in tensors.items()}
+    own = {name: trees.build(described, copies) for name, described in packed.items()}
     try:
-        answer = function(**copies)
+        returned = function(**own)
     except Exception as error:
-        from grader.answers import Failed
+        return Called(Failed(Outcome.ERROR, f"{type(error).__name__}: {error}"))
+    found: dict[str, torch.Tensor] = {}
+    describer = trees.Describer(found)
+    told = describer.describe(returned, "returned")
+    left = {name: describer.describe(own[name], name) for name in after}
+    return Called(read_answer(told, found), {name: read_answer(about, found) for name, about in left.items()})
 
-        return Verdict(Outcome.ERROR, failure=Failed(Outcome.ERROR, f"{type(error).__name__}: {error}"))
-    return check(Returned(answer), trial.truth, derived=trial.derived)
+
+def largest(differences: Sequence[Difference]) -> Difference:
+    """The largest of some differences, unknown where one of them is."""
+    absolute = [difference.max_abs_diff for difference in differences]
+    relative = [difference.max_rel_diff for difference in differences]
+    return Difference(_largest(absolute), _largest(relative))
+
+
+def _largest(numbers: Sequence[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return max(known) if known and len(known) == len(numbers) else None

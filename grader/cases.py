@@ -59,7 +59,9 @@ def cases(exercise: Exercise, seed: int = 1, words: Path | None = None) -> tuple
 
 # Exercises that share a forward pass share its cases, which are drawn once.
 @cache
-def _cached(forward: Forward, settings: tuple[_Hashable, ...], seed: int, words: Path | None) -> tuple[Case, ...]:
+def _cached(
+    forward: Forward, settings: tuple[_Hashable, ...], seed: int, words: Path | None
+) -> tuple[Case, ...]:
     return tuple(draw_case(forward, one.settings, seed, words) for one in settings)
 
 
@@ -104,7 +106,9 @@ def draw_case(forward: Forward, settings: CaseSettings, seed: int, words: Path |
         raise CourseError(f"{forward.path}: case {settings.name}: expected draw() to give {error}") from error
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise CourseError(f"{forward.path}: case {settings.name}: {type(error).__name__}: {error}") from error
-    return Case(settings.name, forward, {n: values[n] for n in forward.inputs}, values, _mix(seed, settings.name))
+    return Case(
+        settings.name, forward, {n: values[n] for n in forward.inputs}, values, _mix(seed, settings.name)
+    )
 
 
 def _mix(seed: int, purpose: str) -> int:

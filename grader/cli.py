@@ -1,13 +1,13 @@
 """The command line: turns words into calls, and what they raise into one line and an exit status.
 
-Exit status: 0 all graded and every point earned, 1 graded with points lost, 2 usage, 3 the grader's own fault.
+Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,13 @@ import grader
 from grader.errors import GraderError, OperatorError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from grader.course import Course
-    from grader.run import Run
+    from grader.gradebook import Group
+    from grader.reporting import Reports
     from grader.scorecard import Scorecard
+    from grader.workshop import Workshop
 
 INTERRUPTED = 130
 DEFAULT_OUT = Path("scorecards")
@@ -60,7 +64,11 @@ EXERCISE = click.option(
     "--exercise", "exercises", multiple=True, metavar="ID", help="Only this exercise (repeatable)."
 )
 SEED = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Draw the fresh cases from N."
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Draw the fresh cases from N.",
 )
 WORDS = click.option(
     "--words",
@@ -69,12 +77,27 @@ WORDS = click.option(
 )
 
 
+REFERENCE = click.option("--with-reference", is_flag=True, help="Take the instructor's solutions along.")
+VISIBILITY = ["visible", "after_due_date", "after_published", "hidden"]
+
+
 @cli.command("submission", hidden=True)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @EXERCISE
-@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Where scorecards go.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="What is printed."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Where scorecards go.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What is printed.",
 )
 @SEED
 @WORDS
@@ -86,8 +109,46 @@ WORDS = click.option(
     show_default=True,
     help="strict grades nothing unless answers, network and processes are kept apart.",
 )
-@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for one stub.")
+@click.option(
+    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for one stub."
+)
 @click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate.")
+@click.option(
+    "--hints",
+    type=click.Choice(["full", "line", "off"]),
+    default="full",
+    show_default=True,
+    help="What a hint tells: the mistake, only its line, nothing.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Submissions graded at a time.  [default: the cores]"
+)
+@click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded.")
+@click.option(
+    "--roster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV file, id,name,email: who is in the class, and stands in the gradebook.",
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="KIND=PATH",
+    help="Write one more report (repeatable); docs/reports.md has the kinds.",
+)
+@click.option("--assignment", metavar="NAME", help="The title of the gradebook's column for the total.")
+@click.option(
+    "--gradebook",
+    "exported",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The CSV exported from Canvas or Moodle, for that report to fill in.",
+)
+@click.option(
+    "--commit-time",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    metavar="TIME",
+    help="When the graded commit was made, such as 2026-06-01T14:32:01Z.",
+)
 @click.pass_context
 def grade_submissions(
     context: click.Context,
@@ -101,25 +162,120 @@ def grade_submissions(
     isolation: str,
     time_limit: float | None,
     memory_limit: int | None,
+    hints: str,
+    jobs: int | None,
+    regrade: bool,
+    roster: Path | None,
+    reports: tuple[str, ...],
+    assignment: str | None,
+    exported: Path | None,
+    commit_time: datetime | None,
 ) -> None:
-    """Grade submissions: folders, .py files, or a folder of submissions.
+    """Grade submissions: folders, files, a folder of submissions, or a zip from Moodle, Canvas or Gradescope.
 
-    Writes OUT/<submission>.json and OUT/<submission>.html, and prints a table.
+    Writes OUT/<submission>.json and OUT/<submission>.html, and prints a table; for a class also
+    OUT/gradebook.csv and OUT/gradebook.html. A class is graded in parallel, and what has not changed since it
+    was graded is not graded again, however the run before came to its end.
 
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
-    from grader.files import writable_folder
-    from grader.run import open_run
+    from grader import roster as rosters
+    from grader.gradebook import Group
+    from grader.layouts import laid_out
+    from grader.run import cores
     from grader.settings import Settings
+    from grader.workshop import Workshop
 
-    settings = Settings(seed, words, time_limit, memory_limit)
-    with open_run(paths, only=exercises, course=course, isolation=isolation, settings=settings) as run:
+    wanted = _wanted(reports, assignment, exported, commit_time) if reports else None
+    home = _course(course, paths[0])
+    workshop = Workshop(home, exercises, Settings(seed, words, time_limit, memory_limit, hints))
+    students = rosters.load(roster) if roster is not None else ()
+    with laid_out(paths, home.ids, exercises) as layout:
+        for notice in layout.notices:
+            click.echo(f"grade: {notice}", err=True)
+        if len(layout.found) == 1 and not students:
+            status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
+        else:
+            group = Group(layout.found, students)
+            status = _grade_class(
+                group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
+            )
+        if wanted is not None:
+            _report(wanted, [one.path for one in layout.found], out)
+    context.exit(status)
+
+
+def _wanted(
+    reports: tuple[str, ...], assignment: str | None, exported: Path | None, commit_time: datetime | None
+) -> Reports:
+    """The reports asked for, once what some consoles need in front of all else has been printed."""
+    # Imported here: most runs report to nobody, and a run starts with its boxes' parent, not with this.
+    from grader.reporting import Reports
+
+    wanted = Reports.read(reports, assignment, exported, commit_time)
+    click.echo(wanted.opening, nl=False)
+    return wanted
+
+
+def _report(wanted: Reports, paths: Sequence[Path], out: Path) -> None:
+    """Deliver the reports on the scorecards of these submissions."""
+    from grader.store import Store
+
+    delivery = wanted.on(paths, Store(out).text)
+    for warning in delivery.warnings:
+        click.echo(f"grade: {warning}", err=True)
+    click.echo(delivery.console, nl=False)
+    delivery.deliver()
+
+
+def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: str) -> int:
+    """Grade one submission in this process, as a student at a desk does."""
+    from grader.files import writable_folder
+    from grader.reports import table
+    from grader.run import open_run
+    from grader.store import Store
+
+    with open_run(path, workshop, isolation=isolation) as run:
         writable_folder(out)
-        scorecards = [_written(scorecard, out) for scorecard in _with_progress(run)]
-    click.echo(_printed(scorecards, form), nl=False)
-    if form == "table":
-        click.echo(f"Scorecards: {out / scorecards[0].submission.name}.html" if len(scorecards) == 1 else f"Scorecards: {out}")
-    context.exit(_status(scorecards))
+        scorecard = run.grade()
+        Store(out).keep(scorecard, None)
+    if form == "json":
+        click.echo(scorecard.as_json(), nl=False)
+    else:
+        click.echo(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
+        click.echo(f"Scorecards: {Store(out).path(scorecard.submission.name, '.html')}")
+    return _status([scorecard])
+
+
+def _grade_class(
+    group: Group, workshop: Workshop, out: Path, form: str, isolation: str, *, jobs: int, regrade: bool
+) -> int:
+    """Grade many submissions in processes of their own; print a row for each, and write the gradebook."""
+    from grader import gradebook
+    from grader.progress import watched
+    from grader.reports import table
+    from grader.run import open_class
+    from grader.store import Store
+
+    for notice in group.notices:
+        click.echo(f"grade: {notice}", err=True)
+    store, results = Store(out), gradebook.Results()
+    paths = [one.path for one in group.found]
+    with open_class(paths, workshop, store, isolation=isolation, jobs=jobs, regrade=regrade) as run:
+        for done in watched(run, len(run)):
+            results.add(done)
+    book = gradebook.write(group, results, out)
+    names = [one.name for one in group.found]
+    if form == "json":
+        for i, name in enumerate(names):
+            click.echo(("[\n" if i == 0 else ",\n") + store.text(name).strip(), nl=False)
+        click.echo("\n]")
+    else:
+        rows = [results.rows[name] for name in names]
+        click.echo(table.render_rows(rows, colour=sys.stdout.isatty()), nl=False)
+        click.echo(f"{book.summary}; {results.kept} graded before and unchanged")
+        click.echo(f"Gradebook: {out / gradebook.NAME}.html")
+    return results.status
 
 
 @cli.command("new")
@@ -183,13 +339,74 @@ def doctor() -> None:
 
     with opener(Course.shipped().hidden, Isolated.AUTO) as boxes:
         for layer in examine(boxes):
-            found = click.style("in force", fg="green") if layer.reason is None else click.style("missing", fg="red")
+            found = (
+                click.style("in force", fg="green")
+                if layer.reason is None
+                else click.style("missing", fg="red")
+            )
             click.echo(f"{layer.name:14} {found}  {layer.protects}")
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
         require(boxes)
     click.echo("Strict isolation can be had here.")
+
+
+@cli.group("export")
+def export() -> None:
+    """Write the complete package for a place where students hand in."""
+
+
+@export.command("gradescope")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.zip")
+@EXERCISE
+@SEED
+@COURSE
+@click.option(
+    "--visibility",
+    type=click.Choice(VISIBILITY),
+    default="visible",
+    show_default=True,
+    help="When students see the tests.",
+)
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "strict"]),
+    default="auto",
+    show_default=True,
+    help="As for grading.",
+)
+@REFERENCE
+def export_gradescope(
+    out: Path,
+    exercises: tuple[str, ...],
+    seed: int,
+    course: Path | None,
+    visibility: str,
+    isolation: str,
+    with_reference: bool,
+) -> None:
+    """Write the zip that an instructor uploads to Gradescope."""
+    from grader.export import gradescope
+
+    settings = gradescope.GradescopeSettings(exercises, seed, visibility, isolation)
+    gradescope.export(out, _course(course, Path.cwd()), settings, reference=with_reference)
+    click.echo(out)
+
+
+@export.command("action")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@EXERCISE
+@COURSE
+@REFERENCE
+def export_action(
+    folder: Path, exercises: tuple[str, ...], course: Path | None, with_reference: bool
+) -> None:
+    """Write workflows and grader into DIR, the repository where students hand in."""
+    from grader.export import action
+
+    for path in action.export(folder, _course(course, Path.cwd()), exercises, reference=with_reference):
+        click.echo(path)
 
 
 @cli.command("schema")
@@ -200,6 +417,103 @@ def schema() -> None:
     from grader.scorecard import schema as scorecard_schema
 
     click.echo(json.dumps(scorecard_schema(), indent=2))
+
+
+@cli.command("watch")
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@EXERCISE
+@SEED
+@WORDS
+@COURSE
+@click.option(
+    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for one stub."
+)
+def watch(
+    path: Path,
+    exercises: tuple[str, ...],
+    seed: int,
+    words: Path | None,
+    course: Path | None,
+    time_limit: float | None,
+) -> None:
+    """Grade one submission at each save, on one screen; Ctrl-C ends.
+
+    Shows every outcome, what the save changed, and the next gradient to do. Writes no scorecard.
+    """
+    from grader.settings import Settings
+    from grader.watch import watch as watch_submission
+
+    settings = Settings(seed, words, time_limit)
+    watch_submission(path, only=exercises, course=course, settings=settings)
+
+
+@cli.command("train")
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@click.option("--steps", type=click.IntRange(1), default=200_000, show_default=True, help="Steps to make.")
+@click.option("--exercise", metavar="ID", help="The exercise that trains, where the course has several.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUT,
+    show_default=True,
+    help="Where the page with the curve goes.",
+)
+@SEED
+@WORDS
+@COURSE
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "strict"]),
+    default="auto",
+    show_default=True,
+    help="strict trains nothing unless answers, network and processes are kept apart.",
+)
+@click.option(
+    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for all of it."
+)
+@click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate.")
+@click.pass_context
+def train(
+    context: click.Context,
+    path: Path,
+    steps: int,
+    exercise: str | None,
+    out: Path,
+    seed: int,
+    words: Path | None,
+    course: Path | None,
+    isolation: str,
+    time_limit: float | None,
+    memory_limit: int | None,
+) -> None:
+    """Train the network with a submission's own backward pass, from names to names.
+
+    Ctrl-C stops early and goes on with what there is. Writes OUT/<submission>.training.html.
+
+    Exit status: 0 trained to the end or stopped by hand, 1 the submission broke down, 2 usage, 3 the grader's
+    own fault.
+    """
+    from grader import training, training_report
+    from grader.files import writable_folder, write_whole
+    from grader.settings import Settings
+
+    writable_folder(out)
+    settings = Settings(seed, words, time_limit, memory_limit)
+    with training_report.watched(steps) as show:
+        result = training.train(
+            path,
+            steps=steps,
+            course=course,
+            exercise=exercise,
+            isolation=isolation,
+            settings=settings,
+            show=show,
+        )
+    page = out / f"{result.name}.training.html"
+    write_whole(page, training_report.page(result))
+    click.echo(training_report.summary(result, plain=training_report.is_plain()), nl=False)
+    click.echo(f"Curve: {page}")
+    context.exit(1 if result.broke_down else 0)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -233,39 +547,6 @@ def _course(course: Path | None, path: Path) -> Course:
     from grader.course import Course
 
     return Course.at(course) if course is not None else Course.around(path)
-
-
-def _with_progress(run: Run) -> Iterator[Scorecard]:
-    """The run's scorecards, with a progress bar where there are several and somebody watches."""
-    if len(run.paths) == 1 or not sys.stderr.isatty():
-        yield from run
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(run, "Grading", total=len(run.paths), console=Console(stderr=True), transient=True)
-
-
-def _written(scorecard: Scorecard, out: Path) -> Scorecard:
-    """The scorecard, once its files are in place."""
-    from grader.files import write_whole
-    from grader.reports import files
-
-    for suffix, render in files().items():
-        write_whole(out / f"{scorecard.submission.name}{suffix}", render(scorecard))
-    return scorecard
-
-
-def _printed(scorecards: Sequence[Scorecard], form: str) -> str:
-    if form == "json":
-        texts = [scorecard.as_json() for scorecard in scorecards]
-        return texts[0] if len(texts) == 1 else "[\n" + ",\n".join(text.strip() for text in texts) + "\n]\n"
-    from grader.reports import table
-
-    colour = sys.stdout.isatty()
-    if len(scorecards) == 1:
-        return table.render(scorecards[0], colour=colour)
-    return table.render_many(scorecards, colour=colour)
 
 
 def _status(scorecards: Iterable[Scorecard]) -> int:

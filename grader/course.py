@@ -58,7 +58,9 @@ class Course:
         for root in (package / "course", package.parent):
             if is_course(root):
                 return cls(root)
-        raise CourseError(f"{package / 'course'}: expected the course that comes with the package, found none")
+        raise CourseError(
+            f"{package / 'course'}: expected the course that comes with the package, found none"
+        )
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -82,7 +84,9 @@ class Course:
             CourseError: one of them breaks its contract.
         """
         self.check(ids)
-        return tuple(Exercise.load(self.root / EXERCISES / name) for name in self.ids if not ids or name in ids)
+        return tuple(
+            Exercise.load(self.root / EXERCISES / name) for name in self.ids if not ids or name in ids
+        )
 
     def check(self, ids: Sequence[str]) -> None:
         """Refuse ids that no exercise has.
@@ -93,7 +97,9 @@ class Course:
         for name in ids:
             if name not in self.ids:
                 near = did_you_mean(name, list(self.ids))
-                raise OperatorError(f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}")
+                raise OperatorError(
+                    f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}"
+                )
 
     def reference(self, exercise: Exercise) -> Mapping[str, Callable[..., Any]] | None:
         """The instructor's solution of an exercise, by stub name; None where the course has none."""

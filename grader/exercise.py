@@ -29,7 +29,7 @@ class CaseSettings:
 
 
 LOSSES, PARAMETERS, DESCENT = "losses", "parameters", "descent"
-"""What a descent is graded by: the loss of each step, the parameters it ends with, and how far it came down."""
+"""What a descent is graded by: the loss of each step, the parameters at its end, and how far it came down."""
 
 DESCENT_ARGUMENTS = ("parameters", "batches", "learning_rates")
 """What a function that descends is called with."""
@@ -46,6 +46,7 @@ class Descent:
         held_out: how many windows no step has seen its result is judged on.
         learning_rates: one for each equal part of the steps, so that a rate that is ignored shows.
         start: the case whose parameters it starts from; its ``batch`` and ``block`` are those of each step.
+        published: what others report for a whole training, by split, such as ``training``.
     """
 
     trains: tuple[str, ...]
@@ -54,6 +55,7 @@ class Descent:
     held_out: int
     learning_rates: tuple[float, ...]
     start: CaseSettings
+    published: Mapping[str, float]
 
     def rates(self, steps: int) -> list[float]:
         """The learning rate of each of so many steps."""
@@ -94,7 +96,8 @@ class Exercise:
         title: one line, for people.
         folder: where its settings, template and README are.
         forward: its forward pass, the specification.
-        asks: what is graded: gradients such as ``dprobs``, nearest the loss first, and what a descent comes to.
+        asks: what is graded: gradients such as ``dprobs``, nearest the loss first, and what a descent is
+            graded by.
         declared: functions that several asks belong to; every other ask has a stub of its own name.
         upstreams: the only gradients a stub may ask for, or None for all that lie nearer to the loss.
         signatures: parameters of a template's stub where those read off the forward pass do not suit.
@@ -201,7 +204,7 @@ class Exercise:
             yield from self.forward.descendants(tensor_of(ask))
 
     def through(self, ask: str) -> tuple[Step, ...]:
-        """The forward lines the gradient ``ask`` goes back through, top to bottom; none for what is no gradient."""
+        """The forward lines an ask goes back through, top to bottom; none for what is no gradient."""
         if ask not in self.gradients:
             return ()
         return self.forward.frontier(tensor_of(ask), self.known(ask))
@@ -261,7 +264,9 @@ def _function(name: str, about: Mapping[str, Any], asks: Sequence[str]) -> Funct
     if about["kind"] == DESCENT:
         start = CaseSettings(name, about.get("seed"), about["sizes"])
         trains, batch, rates = (tuple(about[key]) for key in ("trains", "batch", "learning_rates"))
-        descent = Descent(trains, batch, about["steps"], about["held_out"], rates, start)
+        descent = Descent(
+            trains, batch, about["steps"], about["held_out"], rates, start, about.get("published", {})
+        )
         places: dict[str, tuple[int, ...]] = {ask: () for ask in asks if ask in (LOSSES, PARAMETERS, DESCENT)}
         return Function(name, places, DESCENT_ARGUMENTS, "the loss of each step", descent)
     places = {ask: place for ask, place in _places(about["returns"]) if ask in asks}
@@ -293,7 +298,7 @@ def _check_function(path: Path, function: Function, exercise: Exercise) -> None:
     """Hold a declared function to its exercise.
 
     Raises:
-        CourseError: nothing is graded of it, it asks for what there is not, or it trains without words to train on.
+        CourseError: nothing is graded of it, it asks for what there is not, or it trains without words.
     """
     key = f"{path}: functions.{function.name}"
     if not function.asks:

@@ -18,7 +18,7 @@ def write_whole(path: Path, text: str) -> None:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
                 file.write(text)
             os.chmod(name, 0o644)
             os.replace(name, path)
@@ -40,4 +40,6 @@ def writable_folder(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise OperatorError(f"--out {path}: expected a folder that can be written: {error.strerror}") from error
+        raise OperatorError(
+            f"--out {path}: expected a folder that can be written: {error.strerror}"
+        ) from error

@@ -193,12 +193,16 @@ class _Reader:
             kind = type(node).__name__
             raise self._broken(node, f"expected `name = expression`, found a statement of kind {kind}")
         if len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
-            raise self._broken(node, "assign to one name: write `name = expression`, one line for each tensor")
+            raise self._broken(
+                node, "assign to one name: write `name = expression`, one line for each tensor"
+            )
         return node.targets[0].id
 
     def _uses(self, expression: ast.expr, defined: list[str]) -> Iterator[str]:
         seen: set[str] = set()
-        bound = {n.id for n in ast.walk(expression) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound = {
+            n.id for n in ast.walk(expression) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         names = [n for n in ast.walk(expression) if isinstance(n, ast.Name) and n.id not in bound]
         for node in sorted(names, key=lambda n: (n.lineno, n.col_offset)):
             if node.id in defined and node.id not in seen:

@@ -1,31 +1,33 @@
 """Conducts one submission from box to scorecard.
 
-The judge alone knows the truth and writes the score. It asks every stub in order, nearest the loss first, holds
-each answer against the oracle, and never lets one stub's trouble reach another: upstreams are the true ones,
-a box that is lost in one stub is replaced for the next, and a stub that fails in a box where others ran before
-it is asked once more in a fresh one.
+The judge alone knows the truth and writes the score. It asks every function in order, nearest the loss first,
+holds each part of an answer against the truth, and never lets one function's trouble reach another: upstreams
+are the true ones, a box that is lost in one function is replaced for the next, and a function that fails in a
+box where others ran before it is asked once more in a fresh one.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 import torch
 
 import grader
-from grader.answers import Answer, Failed, Stub
-from grader.bench import Bench, Trial
+from grader.answers import Called, Failed, Stub
+from grader.bench import Bench, Trial, largest
 from grader.box.box import Box, BoxDied, Limits, Opener, Source
 from grader.cases import RANDOM, cases
 from grader.check import NOT_RUN, Verdict, check, compare
 from grader.course import Course
-from grader.exercise import Exercise, tensor_of
+from grader.diagnose import diagnose, reduced
+from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
 from grader.heat import error_map, worst
+from grader.interpret import Work, interpret
 from grader.oracle import Oracle
 from grader.scorecard import (
     SCHEMA_ID,
@@ -34,14 +36,17 @@ from grader.scorecard import (
     ExerciseResult,
     Fault,
     ForwardLine,
-    Gradient,
     GraderInfo,
+    Gradient,
     Outcome,
     Scorecard,
+    Span,
     SubmissionId,
+    Timing,
 )
 from grader.settings import Settings
 from grader.submission import HandedIn, Submission
+from grader.trajectory import Trajectory
 
 FRAGILE = "right for this loss, but not for other upstreams: it leans on what happens to hold here"
 UNKNOWN = Difference(None, None)
@@ -59,17 +64,40 @@ def prepare_benches(course: Course, exercises: Sequence[Exercise], settings: Set
     for exercise in exercises:
         drawn = cases(exercise, settings.seed, settings.words)
         oracles = made.setdefault(id(drawn), tuple(Oracle(case) for case in drawn))
-        benches.append(Bench(exercise, oracles, course.reference(exercise)))
+        benches.append(
+            Bench(exercise, oracles, course.reference(exercise), prepare_trajectories(exercise, settings))
+        )
     return tuple(benches)
+
+
+def prepare_trajectories(exercise: Exercise, settings: Settings) -> Mapping[str, Trajectory]:
+    """What the functions of an exercise that descend are held against, by name; worked out when needed."""
+    words = settings.words or exercise.words
+    return {
+        function.name: Trajectory(exercise.forward, function.descent, settings.seed, words)
+        for function in exercise.functions
+        if function.descent is not None and words is not None
+    }
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Grades submissions on some exercises of a course, one at a time."""
+    """Grades submissions on some exercises of a course, one at a time.
+
+    Args:
+        opener: opens boxes.
+        benches: what the exercises are graded with.
+        settings: what the operator chose.
+        fault: why the grader fails on whatever it is given, where it does: a scorecard then says so of every
+            gradient.
+        exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
+    """
 
     opener: Opener
     benches: tuple[Bench, ...]
     settings: Settings
+    fault: str | None = None
+    exercises: tuple[Exercise, ...] = ()
 
     def grade(self, submission: Submission) -> Scorecard:
         """The scorecard of one submission.
@@ -77,7 +105,9 @@ class Judge:
         Raises:
             IsolationError: no box can be opened.
         """
-        results = tuple(self._exercise(bench, submission.files.get(bench.exercise.id)) for bench in self.benches)
+        exercises = self.exercises or tuple(bench.exercise for bench in self.benches)
+        work = interpret(submission.files, exercises)
+        results = tuple(self._exercise(bench, work.get(bench.exercise.id)) for bench in self.benches)
         return Scorecard(
             schema=SCHEMA_ID,
             submission=SubmissionId(submission.name, submission.digest),
@@ -90,11 +120,18 @@ class Judge:
             exercises=results,
         )
 
-    def _exercise(self, bench: Bench, handed_in: HandedIn | None) -> ExerciseResult:
+    def _exercise(self, bench: Bench, work: Work | None) -> ExerciseResult:
         exercise = bench.exercise
+        handed_in = work.handed_in if work else None
         limits = self.settings.limits(exercise)
-        with Hearing(self.opener, limits, handed_in.source if handed_in else None, exercise.asks) as hearing:
-            gradients = tuple(self._gradient(bench, ask, handed_in, hearing) for ask in exercise.asks)
+        source = handed_in.source if handed_in else None
+        with Hearing(self.opener, limits, source, exercise.stubs) as hearing:
+            heard = {f.name: self._function(bench, f, handed_in, hearing) for f in exercise.functions}
+        gradients = tuple(
+            self._gradient(bench, ask, heard[exercise.function_of(ask).name]) for ask in exercise.asks
+        )
+        if work is not None:
+            gradients = tuple(map(work.placed, gradients))
         graded = [gradient for gradient in gradients if gradient.score is not None]
         return ExerciseResult(
             id=exercise.id,
@@ -104,28 +141,51 @@ class Judge:
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
             forward=_forward_lines(exercise),
+            timing=next(_timings(bench, heard), None),
         )
 
-    def _gradient(self, bench: Bench, ask: str, handed_in: HandedIn | None, hearing: Hearing) -> Gradient:
-        if ask in bench.faults:
-            return report(bench, ask, Hearsay(Failed(Outcome.GRADER_FAULT, bench.faults[ask])))
+    def _function(
+        self, bench: Bench, function: Function, handed_in: HandedIn | None, hearing: Hearing
+    ) -> Hearsay:
+        if self.fault is not None:
+            return Hearsay(Failed(Outcome.GRADER_FAULT, self.fault))
         if handed_in is None:
-            return report(bench, ask, Hearsay(Failed(Outcome.MISSING, f"no file {bench.exercise.id}.py")))
+            return Hearsay(Failed(Outcome.MISSING, f"no file {bench.exercise.id}.py"))
         if handed_in.problem is not None:
             fault = Fault("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
-            return report(bench, ask, Hearsay(Failed(Outcome.ERROR, fault.message, fault)))
-        return report(bench, ask, hearing.ask(bench, ask))
+            return Hearsay(Failed(Outcome.ERROR, fault.message, fault))
+        return hearing.ask(bench, function)
+
+    def _gradient(self, bench: Bench, ask: str, heard: Hearsay) -> Gradient:
+        # A descent's witnesses take a while: they are not heard where no descent was handed in.
+        wanted = heard.stub is not None or ask in bench.exercise.gradients
+        fault = bench.fault(ask) if wanted else None
+        if fault is not None:
+            heard = Hearsay(Failed(Outcome.GRADER_FAULT, fault))
+        return report(bench, ask, heard.about(ask), self.settings.hints)
 
 
 @dataclass(frozen=True)
 class Hearsay:
-    """What became of one stub: its trials and their verdicts, or the failure that came before any trial."""
+    """What became of one function, or of one thing asked of it.
+
+    Args:
+        failed: the failure that came before any trial.
+        stub: the function as it stands in the submission.
+        trials: the trials and their verdicts, of all that is asked of the function or of one ask.
+        output: what it printed.
+        seconds: how long it took, all cases together.
+        called: what came of each call, as far as they were made.
+        asked: the trials of each ask.
+    """
 
     failed: Failed | None = None
     stub: Stub | None = None
     trials: tuple[tuple[Trial, Verdict], ...] = ()
     output: str | None = None
     seconds: float = 0.0
+    called: tuple[Called, ...] = ()
+    asked: Mapping[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict)
 
     @property
     def deciding(self) -> Verdict:
@@ -135,10 +195,14 @@ class Hearsay:
         decisive = [verdict for trial, verdict in self.trials if trial.decides]
         return next((verdict for verdict in decisive if not verdict.outcome.scores), decisive[0])
 
+    def about(self, ask: str) -> Hearsay:
+        """What became of one of the things asked of the function."""
+        return replace(self, trials=self.asked.get(ask, ()))
+
 
 @dataclass
 class Hearing:
-    """Asks the stubs of one file, one after another, and opens another box where one was lost or is in doubt."""
+    """Asks the stubs of one file, one after another; opens another box where one was lost or is in doubt."""
 
     opener: Opener
     limits: Limits
@@ -153,35 +217,43 @@ class Hearing:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._leave()
 
-    def ask(self, bench: Bench, name: str) -> Hearsay:
-        """Ask one stub all its trials; once more in a fresh box if it fails where others ran before it."""
+    def ask(self, bench: Bench, function: Function) -> Hearsay:
+        """Put all trials to one function; once more in a fresh box if it fails where others ran before it."""
         self._enter()
         used = self._used
-        heard = self._hear(bench, name)
+        heard = self._hear(bench, function)
         worth_another = heard.deciding.outcome not in (Outcome.MISSING, Outcome.TIMED_OUT)
         if not used or not worth_another or heard.deciding.outcome.scores or heard.stub is None:
             return heard
         self._leave()
         self._enter()
-        return self._hear(bench, name)
+        return self._hear(bench, function)
 
-    def _hear(self, bench: Bench, name: str) -> Hearsay:
-        failed = self._failed or self._unanswerable(bench.exercise, name)
-        stub = self._stubs.get(name)
+    def _hear(self, bench: Bench, function: Function) -> Hearsay:
+        failed = self._failed or self._unanswerable(bench.exercise, function.name)
+        stub = self._stubs.get(function.name)
         if failed is not None or stub is None or self._box is None:
             return Hearsay(failed, stub, output=self._output)
-        trials = bench.trials(name, frozenset(_asked(bench.exercise, name, stub)))
+        parameters = frozenset(_asked(bench.exercise, function.name, stub))
         self._used = True
         try:
-            reply = self._box.call(name, [trial.arguments for trial in trials])
+            reply = self._box.call(
+                function.name, bench.calls(function, parameters), after=bench.after(function)
+            )
         except BoxDied as death:
             self._leave()
             return Hearsay(death.failed, stub)
-        verdicts = _verdicts(bench.exercise, trials, reply.answers)
-        return Hearsay(None, stub, tuple(zip(trials, verdicts, strict=True)), reply.output, reply.seconds)
+        asked = {
+            ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
+            for ask in function.asks
+        }
+        every = tuple(pair for pairs in asked.values() for pair in pairs)
+        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked)
 
     def _unanswerable(self, exercise: Exercise, name: str) -> Failed | None:
         """Why a stub cannot be called, if it cannot: it is not there, or asks for what there is not."""
@@ -221,42 +293,51 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
     return (parameter.name for parameter in stub.parameters if parameter.name in allowed)
 
 
-def _verdicts(exercise: Exercise, trials: Sequence[Trial], answers: Sequence[Answer]) -> list[Verdict]:
-    """Each answer checked; trials that were not come to, because the stub raised, are not run."""
-    heard = [
-        check(answer, trial.truth, strict_shapes=exercise.strict_shapes, derived=trial.derived)
-        for trial, answer in zip(trials, answers, strict=False)
-    ]
-    return heard + [NOT_RUN] * (len(trials) - len(heard))
+def _verdicts(
+    exercise: Exercise, trials: Sequence[Trial], called: Sequence[Called]
+) -> Iterator[tuple[Trial, Verdict]]:
+    """Each answer checked; trials that were not come to, because the function raised, are not run."""
+    for trial in trials:
+        if trial.call >= len(called):
+            yield trial, NOT_RUN
+        else:
+            answer = trial.extract(called[trial.call])
+            strict = exercise.strict_shapes
+            yield trial, check(answer, trial.truth, strict_shapes=strict, derived=trial.derived)
 
 
-def report(bench: Bench, ask: str, heard: Hearsay) -> Gradient:
-    """One gradient's line in the scorecard."""
+def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradient:
+    """One ask's line in the scorecard; ``hints`` says how much its hint may tell."""
     exercise = bench.exercise
     decided = heard.deciding
-    truth = bench.oracles[0].truths[tensor_of(ask)]
-    first = heard.trials[0][1] if heard.trials else Verdict(decided.outcome)
-    lecture = first.tensor
-    autograd = compare(lecture, truth.autograd) if lecture is not None else UNKNOWN
+    first = [(trial, verdict) for trial, verdict in heard.trials if trial.call == 0]
+    answers = [verdict.tensor for _, verdict in first if verdict.tensor is not None]
+    whole = bool(first) and len(answers) == len(first)
+    autograd = (
+        largest([compare(a, t.truth.autograd) for a, (t, _) in zip(answers, first, strict=True)])
+        if whole
+        else UNKNOWN
+    )
     shown = next((pair for pair in heard.trials if pair[1] is decided), None)
+    hint = bench.hint(ask, decided, heard.called[0] if heard.called else None)
     ours = decided.outcome is Outcome.GRADER_FAULT
     return Gradient(
         name=ask,
         outcome=decided.outcome,
         score=None if ours else exercise.points * decided.outcome.scores,
         max_score=exercise.points,
-        exact=first.exact,
+        exact=whole and all(verdict.exact for _, verdict in first),
         max_abs_diff=autograd.max_abs_diff,
         line=heard.stub.line if heard.stub else None,
         seconds=heard.seconds,
         autograd=autograd,
-        reference=bench.reference_difference(ask, lecture) if lecture is not None else None,
+        reference=bench.reference_differences(ask, answers) if whole else None,
         cases=tuple(_case_results(bench, ask, heard)),
-        hint=None,
+        hint=reduced(hint or diagnose(bench, ask, heard.trials), hints),
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
-        shown_case=shown[0].name if shown else bench.oracles[0].case.name,
-        expected_shape=tuple(shown[0].truth.precise.shape) if shown else tuple(truth.precise.shape),
+        shown_case=shown[0].name if shown else bench.planned(ask)[0][0],
+        expected_shape=tuple(shown[0].truth.precise.shape) if shown else bench.shape(ask),
         found_shape=decided.found_shape,
         worst=worst(shown[1].tensor, shown[0].truth) if shown and _is_off(decided) else None,
         error_map=error_map(shown[1].tensor, shown[0].truth) if shown and _is_off(decided) else None,
@@ -272,12 +353,20 @@ def _is_off(verdict: Verdict) -> bool:
 
 def _case_results(bench: Bench, ask: str, heard: Hearsay) -> Iterator[CaseResult]:
     for trial, verdict in heard.trials:
-        yield CaseResult(trial.name, verdict.outcome, verdict.difference, trial.truth.tolerance, trial.decides)
+        yield CaseResult(
+            trial.name, verdict.outcome, verdict.difference, trial.truth.tolerance, trial.decides
+        )
     if not heard.trials:
         outcome = heard.deciding.outcome
-        for oracle in bench.oracles:
-            ran = outcome if oracle is bench.oracles[0] else Outcome.NOT_RUN
-            yield CaseResult(oracle.case.name, ran, None, oracle.truths[tensor_of(ask)].tolerance, True)
+        for position, (name, tolerance) in enumerate(bench.planned(ask)):
+            yield CaseResult(name, Outcome.NOT_RUN if position else outcome, None, tolerance, True)
+
+
+def _timings(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Timing]:
+    """How long a descent took, by hand and by autograd."""
+    for name, trajectory in bench.trajectories.items():
+        if heard[name].called and not isinstance(heard[name].called[0].answer, Failed):
+            yield Timing(trajectory.descent.steps, Span(heard[name].seconds), Span(trajectory.seconds))
 
 
 def _notes(heard: Hearsay) -> Iterator[str]:
@@ -286,14 +375,19 @@ def _notes(heard: Hearsay) -> Iterator[str]:
         yield decided.failure.message
     yield from dict.fromkeys(note for _, verdict in heard.trials for note in verdict.notes)
     for trial, verdict in heard.trials:
-        if trial.name == RANDOM and not trial.decides and decided.outcome.scores and not verdict.outcome.scores:
+        if (
+            trial.name == RANDOM
+            and not trial.decides
+            and decided.outcome.scores
+            and not verdict.outcome.scores
+        ):
             yield FRAGILE
 
 
 def _forward_lines(exercise: Exercise) -> tuple[ForwardLine, ...]:
     """The forward pass, each line with the gradients that are complete once one has gone back through it."""
     complete: dict[str, list[str]] = {step.name: [] for step in exercise.forward.steps}
-    for ask in exercise.asks:
+    for ask in exercise.gradients:
         complete[exercise.through(ask)[0].name].append(ask)
     return tuple(
         ForwardLine(step.name, step.source, tuple(complete[step.name])) for step in exercise.forward.steps

@@ -57,6 +57,11 @@ class Truth:
         """How far an answer may be off, absolute."""
         return SPREAD * self.envelope + FLOOR * self.scale
 
+    @cached_property
+    def spread(self) -> float:
+        """How far autograd's float32 answer is from the truth."""
+        return self.difference(self.autograd)
+
     @property
     def vanishes(self) -> bool:
         """Whether nothing but rounding is left of it."""

@@ -1,73 +1,146 @@
-"""One run of the grader: a course, an opener of boxes and a judge, and the submissions they are for."""
+"""One run of the grader: a course, openers of boxes and judges, and the submissions they are for."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import submission
 from grader.box.opening import Isolated, opener
-from grader.course import Course
 from grader.errors import OperatorError
-from grader.settings import Settings
+from grader.workshop import Workshop
 
 if TYPE_CHECKING:
     from grader.judge import Judge
     from grader.scorecard import Scorecard
+    from grader.store import Store
+    from grader.terms import Terms
+    from grader.workers import Crew, Done
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is to be graded, and by what; iterate over it to have it graded."""
+    """One submission, and the judge who is to grade it in this process."""
 
     judge: Judge
-    paths: tuple[Path, ...]
-    exercise_ids: tuple[str, ...]
-    only: tuple[str, ...]
+    path: Path
+    workshop: Workshop
 
-    def __iter__(self) -> Iterator[Scorecard]:
-        """The scorecards, one at a time, in order."""
-        for path in self.paths:
-            yield self.judge.grade(submission.read(path, self.exercise_ids, self.only))
+    def grade(self) -> Scorecard:
+        """Its scorecard.
+
+        Raises:
+            IsolationError: no box can be opened.
+        """
+        return self.judge.grade(self.workshop.read(self.path))
+
+
+@dataclass(frozen=True)
+class ClassRun:
+    """Many submissions: those whose results are kept in the store, and those that a crew is to grade."""
+
+    store: Store
+    kept: tuple[Path, ...]
+    todo: tuple[Path, ...]
+    crew: Crew | None
+
+    def __len__(self) -> int:
+        return len(self.kept) + len(self.todo)
+
+    def __iter__(self) -> Iterator[Done]:
+        """What became of each submission, as it comes.
+
+        Raises:
+            IsolationError: no box can be opened.
+            OperatorError: the results cannot be written.
+            GraderFault: the grader's own processes keep dying.
+        """
+        from grader.workers import Done
+
+        for path in self.kept:
+            yield Done.of(path, self.store.load(submission.name_of(path)), kept=True)
+        if self.crew is not None:
+            yield from self.crew.grade(self.todo)
 
 
 @contextmanager
-def open_run(
-    paths: Sequence[Path],
-    *,
-    only: Sequence[str],
-    course: Path | None,
-    isolation: str,
-    settings: Settings,
-) -> Iterator[Run]:
-    """Prepare to grade.
+def open_run(path: Path, workshop: Workshop, *, isolation: str) -> Iterator[Run]:
+    """Prepare to grade one submission in this process.
 
     Args:
-        paths: submissions, or folders of them; at least one.
-        only: ids of the exercises to grade, all of the course where empty.
-        course: the course's folder, or None for the one around the first path.
+        path: the submission, as :func:`grader.submission.find` gives it.
+        workshop: the course and the settings.
         isolation: which isolation layers must be in force.
-        settings: what the operator chose.
 
     Raises:
-        OperatorError: a path, an id or the course is not as it should be; nothing has been graded.
+        OperatorError: an id or the course is not as it should be; nothing has been graded.
         IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
     """
-    home = Course.at(course) if course is not None else Course.around(paths[0])
     # The boxes' parent imports torch while we do.
-    with opener(home.hidden, Isolated(isolation)) as boxes:
-        from grader.judge import Judge, prepare_benches
+    with opener(workshop.course.hidden, Isolated(isolation)) as boxes:
+        yield Run(workshop.judge(boxes), path, workshop)
 
-        exercises = home.select(tuple(only))
-        ids = tuple(exercise.id for exercise in home.exercises)
-        found = submission.find(paths, ids, only)
-        _one_of_each_name(found)
-        wanted = tuple(exercise.id for exercise in exercises)
-        judge = Judge(boxes, prepare_benches(home, exercises, settings), settings)
-        yield Run(judge, found, ids, wanted)
+
+@contextmanager
+def open_class(
+    paths: Sequence[Path],
+    workshop: Workshop,
+    store: Store,
+    *,
+    isolation: str,
+    jobs: int,
+    regrade: bool = False,
+) -> Iterator[ClassRun]:
+    """Prepare to grade a class in processes of its own.
+
+    Args:
+        paths: submissions, as :func:`grader.submission.find` gives them.
+        workshop: the course and the settings.
+        store: where results go, and where they may be kept.
+        isolation: which isolation layers must be in force.
+        jobs: how many submissions are graded at a time.
+        regrade: whether to grade also what is kept.
+
+    Raises:
+        OperatorError: a path, an id, the course or the store is not as it should be; nothing has been graded.
+        IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
+    """
+    _one_of_each_name(paths)
+    store.open()
+    jobs = min(jobs, len(paths))
+    with ExitStack() as stack:
+        # The boxes' parents, one for each worker, import torch while we do.
+        hidden = workshop.course.hidden
+        boxes = [stack.enter_context(opener(hidden, Isolated(isolation))) for _ in range(jobs)]
+        from grader.terms import Terms
+        from grader.workers import Crew, Job, can_inherit
+
+        exercises = workshop.exercises
+        if can_inherit() and (regrade or not all(map(store.knows, map(submission.name_of, paths)))):
+            _ = workshop.benches  # while the first boxes' parent still is at it
+        terms = Terms.of(workshop.course, exercises, workshop.settings, boxes[0].isolation)
+        kept = () if regrade else tuple(path for path in paths if _is_kept(path, workshop, store, terms))
+        settled = set(kept)
+        todo = tuple(path for path in paths if path not in settled)
+        job = Job(workshop, store, terms, Isolated(isolation), regrade)
+        if todo and can_inherit():
+            _ = workshop.benches
+        yield ClassRun(store, kept, todo, Crew(job, boxes, jobs) if todo else None)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    # Windows and macOS do not tell apart those that it may and those that there are.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _is_kept(path: Path, workshop: Workshop, store: Store, terms: Terms) -> bool:
+    handed_in = workshop.read(path)
+    return store.is_kept(handed_in.name, terms.key(handed_in))
 
 
 def _one_of_each_name(paths: Sequence[Path]) -> None:

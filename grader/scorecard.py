@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+from importlib.resources import files as parts_of
 from typing import Any
+
+from grader.conform import compiled
 
 SCHEMA_ID = "scorecard/v1"
 
@@ -147,8 +149,27 @@ class ForwardLine:
 
 
 @dataclass(frozen=True)
+class Span:
+    """How long something took."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long so many steps of training took: by hand, and by autograd in the grader. Reported, not scored."""
+
+    steps: int
+    hand: Span
+    autograd: Span
+
+
+@dataclass(frozen=True)
 class ExerciseResult:
-    """One exercise of one submission. ``file`` is the student's file, None when there is none."""
+    """One exercise of one submission.
+
+    ``file`` is the student's file, None when there is none; ``timing`` is None where nothing was trained.
+    """
 
     id: str
     title: str
@@ -157,6 +178,7 @@ class ExerciseResult:
     max_score: float
     gradients: tuple[Gradient, ...]
     forward: tuple[ForwardLine, ...]
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +229,7 @@ class Scorecard:
 
     def as_dict(self) -> dict[str, Any]:
         """This scorecard as plain JSON values; a number that is not finite becomes null."""
-        plain: dict[str, Any] = _finite(asdict(self))
+        plain: dict[str, Any] = _plain(self)
         return plain
 
     def as_json(self) -> str:
@@ -217,8 +239,9 @@ class Scorecard:
             jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
         """
         plain = self.as_dict()
-        _validator().validate(plain)
-        text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        if not _conforms()(plain):
+            _validator().validate(plain)
+        text = _laid_out(plain, LINES_DEPTH) + "\n"
         # A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its
         # backslash form is JSON's own escape for it, so the text still parses to the same string.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -237,9 +260,14 @@ class Scorecard:
 
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of a scorecard, as shipped with the package."""
-    text = files("grader").joinpath("scorecard.schema.json").read_text("utf-8")
+    text = parts_of("grader").joinpath("scorecard.schema.json").read_text("utf-8")
     parsed: Mapping[str, Any] = json.loads(text)
     return parsed
+
+
+@cache
+def _conforms() -> Callable[[Any], bool]:
+    return compiled(schema())
 
 
 @cache
@@ -250,11 +278,42 @@ def _validator() -> Any:
     return Draft202012Validator(schema())
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+LINES_DEPTH = 5
+"""Down to the fields of a gradient, each value has a line of its own; what is in one is on its line."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _laid_out(value: Any, depth: int, margin: str = "\n") -> str:
+    """JSON text on lines, as ``json.dumps(indent=1)`` makes it down to some depth, ten times as quickly."""
+    if not depth or not value or not isinstance(value, (dict, list)):
+        return _encode(value)
+    inner = margin + " "
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+        items = [f"{_encode(name)}: {_laid_out(item, depth - 1, inner)}" for name, item in value.items()]
+        return "{" + inner + f",{inner}".join(items) + margin + "}"
+    return "[" + inner + f",{inner}".join(_laid_out(item, depth - 1, inner) for item in value) + margin + "]"
+
+
+PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _plain(value: Any) -> Any:
+    """A value as ``json.loads`` would make it; a number that is not finite as null."""
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is tuple or kind is list:
+        return [_plain(item) for item in value]
+    if kind is dict:
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, StrEnum):
+        return value.value
+    return {name: _plain(getattr(value, name)) for name in _names(kind)}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

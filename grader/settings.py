@@ -26,5 +26,3 @@ class Settings:
         return Limits(
             self.time_limit_s or exercise.time_limit_s, self.memory_limit_mb or exercise.memory_limit_mb
         )
-
-

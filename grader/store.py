@@ -1,16 +1,16 @@
-"""Results in an output folder: kept under the digest of all they depend on, so that a run can take up another.
+"""Results in an output folder: kept under the digest of all they depend on, for the next run to take up.
 
 Theory of operation
 ===================
 
-For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its *record*:
-the key (see :mod:`grader.terms`) the scorecard was made under, and a digest of each file. Every file is written
-beside its place and moved there, the record last. So whatever happens at whatever moment, a result counts as
-kept only if its record names the right key and both files are whole, exactly as they were written; anything
-else is graded again.
+For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its
+*record*: the key (see :mod:`grader.terms`) the scorecard was made under, and a digest of each file. Every
+file is written beside its place and moved there, the record last. So whatever happens at whatever moment, a
+result counts as kept only if its record names the right key and both files are whole, exactly as they were
+written; anything else is graded again.
 
-Two runs may share a folder. Who grades a submission holds a lock on it, which the system releases when its holder
-dies in any way; the other run finds the result kept, or waits for it.
+Two runs may share a folder. Who grades a submission holds a lock on it, which the system releases when its
+holder dies in any way; the other run finds the result kept, or waits for it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from grader.files import writable_folder, write_whole
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs at once may grade a submission twice; the files are whole all the same
+except ImportError:  # Windows: two runs at once may grade a submission twice; files are whole all the same
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ LONGEST = 200
 
 STALE_S = 600
 """A half-written file this old was left by a run that was killed."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was written for a submission: the key it was made under, and each file's digest by its ending."""
+
+    key: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,18 @@ class Store:
         """Where a submission's file of one format is."""
         return self.out / f"{stem(name)}{suffix}"
 
+    def knows(self, name: str) -> bool:
+        """Whether there is any record of a submission, under whatever key."""
+        return self._record_path(name).exists()
+
     def is_kept(self, name: str, key: str) -> bool:
         """Whether a submission's result was made under this key and is as it was written."""
+        from grader.reports import files
+
         record = self._record(name)
-        if record.get("key") != key:
+        if record is None or record.key != key or set(record.files) != set(files()):
             return False
-        return all(_digest(self.path(name, suffix)) == digest for suffix, digest in record["files"].items())
+        return all(_digest(self.path(name, suffix)) == digest for suffix, digest in record.files.items())
 
     def keep(self, scorecard: Scorecard, key: str | None) -> None:
         """Write a result in every format.
@@ -93,8 +107,16 @@ class Store:
         for suffix, text in texts.items():
             write_whole(self.path(name, suffix), text)
         if key is not None:
-            digests = {suffix: _digest_of(_encoded(text)) for suffix, text in texts.items()}
-            write_whole(self._record_path(name), json.dumps({"key": key, "files": digests}))
+            record = Record(key, {suffix: _digest_of(_encoded(text)) for suffix, text in texts.items()})
+            write_whole(self._record_path(name), json.dumps(asdict(record)))
+
+    def text(self, name: str) -> str:
+        """A submission's scorecard as JSON text.
+
+        Raises:
+            OSError: it is not there.
+        """
+        return self.path(name, ".json").read_text("utf-8")
 
     def load(self, name: str) -> Scorecard:
         """A submission's scorecard, read back.
@@ -104,7 +126,7 @@ class Store:
         """
         from grader.reports.stored import load
 
-        return load(self.path(name, ".json").read_text("utf-8"))
+        return load(self.text(name))
 
     @contextmanager
     def claim(self, name: str, *, wait: bool) -> Iterator[bool]:
@@ -120,7 +142,7 @@ class Store:
         if fcntl is None:
             yield True
             return
-        # One file, one byte of it per submission: its place is a hash, and two on one byte only wait needlessly.
+        # One file, one byte of it per submission: its place is a hash; two on one byte only wait needlessly.
         place = int.from_bytes(hashlib.sha256(stem(name).encode()).digest()[:3], "little")
         descriptor = os.open(self.out / RECORDS / LOCKS, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -136,13 +158,32 @@ class Store:
     def _record_path(self, name: str) -> Path:
         return self.out / RECORDS / f"{stem(name)}.json"
 
-    def _record(self, name: str) -> Mapping[str, object] | dict[str, dict[str, str]]:
-        """A submission's record, an empty one where there is none that can be read."""
-        with suppress(OSError, ValueError):
-            record = json.loads(self._record_path(name).read_bytes())
-            if isinstance(record, dict) and isinstance(record.get("files"), dict):
-                return record
-        return {}
+    def _record(self, name: str) -> Record | None:
+        """A submission's record, None where there is none that can be read."""
+        with suppress(OSError, ValueError, TypeError, AttributeError):
+            found = Record(**json.loads(self._record_path(name).read_bytes()))
+            return Record(found.key, dict(found.files.items()))
+        return None
+
+
+@dataclass(frozen=True)
+class Shelf(Sequence["Scorecard"]):
+    """Scorecards that are read back when they are looked at, so that a large class takes little memory."""
+
+    store: Store
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Scorecard: ...
+    @overload
+    def __getitem__(self, index: slice) -> Shelf: ...
+    def __getitem__(self, index: int | slice) -> Scorecard | Shelf:
+        if isinstance(index, slice):
+            return Shelf(self.store, self.names[index])
+        return self.store.load(self.names[index])
 
 
 def stem(name: str) -> str:

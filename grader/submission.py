@@ -172,7 +172,11 @@ def _modules(folder: Path) -> dict[str, bytes | str]:
 
 def _script(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
     content = modules[filename]
-    return HandedIn(filename, problem=content) if isinstance(content, str) else HandedIn(filename, script=content)
+    return (
+        HandedIn(filename, problem=content)
+        if isinstance(content, str)
+        else HandedIn(filename, script=content)
+    )
 
 
 def _handed_in(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
@@ -210,7 +214,12 @@ def _bytes(path: Path) -> bytes | str:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_IFLNK: "symbolic link", stat.S_IFDIR: "folder", stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}
+    kinds = {
+        stat.S_IFLNK: "symbolic link",
+        stat.S_IFDIR: "folder",
+        stat.S_IFIFO: "FIFO",
+        stat.S_IFSOCK: "socket",
+    }
     return kinds.get(stat.S_IFMT(mode), "device")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from grader.cases import cases
 from grader.errors import OperatorError
-from grader.exercise import Exercise, tensor_of
+from grader.exercise import Exercise, Function, tensor_of
 from grader.forward import LOSS, Values
 
 TEMPLATE = "template.py"
@@ -26,12 +26,52 @@ parameters, in any order: change them freely. There is {values}.
 Shapes are those of the lecture's case; you are graded on other sizes, too. No autograd.
 """
 
+WHOLE_FUNCTIONS = """\
+{title}
+
+Fill the functions, then run `grade` on this file's folder. They are called with the parameters you see, by
+name; leave out what you do not need. Add functions of your own as you like.
+
+Shapes are those of the lecture's case; you are graded on other sizes, too. No autograd.
+"""
+
+GRADIENTS = '''
+
+def {name}({parameters}):
+    """A forward pass and a backward pass of your own.
+
+    Returns {returns}:
+    the loss, and its gradient with respect to each
+{shapes}
+    """
+    raise NotImplementedError("{name}")
+'''
+
+TRAINS = '''
+
+def {name}(parameters, batches, learning_rates):
+    """Stochastic gradient descent: one step for each batch, which changes the parameters in place.
+
+    parameters is the list [{trains}]. batches gives {batch} for each step,
+    learning_rates a number for each step. Returns the loss of each step, before it, as a list of numbers.
+    """
+    losses = []
+    for ({batch}), learning_rate in zip(batches, learning_rates):
+        # the loss of this batch, and the gradient of each parameter
+        # change each parameter itself, in place: it is the caller's
+        raise NotImplementedError("{name}")
+    return losses
+'''
+
 
 def render(exercise: Exercise) -> str:
     """The template of an exercise, as Python source."""
     values = cases(exercise)[0].values
-    stubs = [_stub(exercise, ask, values) for ask in exercise.asks]
-    return f'"""{_introduction(exercise, values)}"""\n\nimport torch\nimport torch.nn.functional as F\n' + "".join(stubs)
+    stubs = [_function(exercise, function, values) for function in exercise.functions]
+    return (
+        f'"""{_introduction(exercise, values)}"""\n\nimport torch\nimport torch.nn.functional as F\n'
+        + "".join(stubs)
+    )
 
 
 def is_current(exercise: Exercise) -> bool:
@@ -70,17 +110,39 @@ def lay_out(exercises: tuple[Exercise, ...], folder: Path) -> tuple[Path, ...]:
 
 
 def _introduction(exercise: Exercise, values: Values) -> str:
+    if all(function.parameters is not None for function in exercise.functions):
+        return _wrapped(WHOLE_FUNCTIONS.format(title=exercise.title + "."))
     forward = exercise.forward
     names = f"every value of the forward pass ({', '.join(forward.names[:-1])})"
     if exercise.upstreams is None:
-        upstreams = "So is the gradient of every tensor that lies nearer to the loss: d<name>, always the true one."
+        upstreams = (
+            "So is the gradient of every tensor that lies nearer to the loss: d<name>, always the true one."
+        )
     elif exercise.upstreams:
         upstreams = f"So is {' and '.join(exercise.upstreams)}, the true one, and no other gradient."
     else:
         upstreams = "There is no gradient: this one is made of forward values alone."
-    text = INTRODUCTION.format(title=exercise.title + ".", values=names, upstreams=upstreams)
+    return _wrapped(INTRODUCTION.format(title=exercise.title + ".", values=names, upstreams=upstreams))
+
+
+def _wrapped(text: str) -> str:
     paragraphs = [textwrap.fill(" ".join(p.split()), WIDTH) for p in text.strip().split("\n\n")]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _function(exercise: Exercise, function: Function, values: Values) -> str:
+    if function.descent is not None:
+        trains, batch = (", ".join(names) for names in (function.descent.trains, function.descent.batch))
+        return TRAINS.format(name=function.name, trains=trains, batch=batch)
+    if function.parameters is None:
+        return _stub(exercise, function.name, values)
+    shapes = (f"    {name:<9}{tuple(values[name].shape)}" for name in map(tensor_of, function.asks))
+    return GRADIENTS.format(
+        name=function.name,
+        parameters=", ".join(function.parameters),
+        returns=function.returns,
+        shapes="\n".join(shapes),
+    )
 
 
 def _stub(exercise: Exercise, ask: str, values: Values) -> str:

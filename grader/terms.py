@@ -28,7 +28,9 @@ class Terms:
     digest: str
 
     @classmethod
-    def of(cls, course: Course, exercises: Iterable[Exercise], settings: Settings, isolation: Isolation) -> Terms:
+    def of(
+        cls, course: Course, exercises: Iterable[Exercise], settings: Settings, isolation: Isolation
+    ) -> Terms:
         """The terms under which these exercises are graded.
 
         Args:

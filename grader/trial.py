@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from grader.answers import Answer, Called, Failed, Other, Returned, item
+from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, Several, item
 from grader.box.box import Arguments
 from grader.oracle import Truth
 from grader.scorecard import Outcome
@@ -65,8 +65,6 @@ class Trial:
 
 def tensors(answer: Answer | None) -> tuple[Answer, ...]:
     """The items of a list that was handed over, whatever became of them; none where there is no list."""
-    from grader.answers import Numbers, Several
-
     if isinstance(answer, Several):
         return answer.items
     if isinstance(answer, Numbers):

@@ -85,8 +85,6 @@ class Words:
         Returns:
             Contexts (examples, block) and the character that follows each, (examples,), both int64.
         """
-        import torch
-
         # Joined by runs of end marks as long as a context, one window over all of it sees no two words at once.
         chosen = self.training if words is None else words
         joined = END * block + "".join(word + END * block for word in chosen)

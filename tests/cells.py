@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-HEADER = re.compile(r"# %% (?P<exercise>\w+) (?P<gradient>\w+): (?P<what>.+?) -> (?P<outcome>\w+)(?: \| (?P<hint>.+))?")
+HEADER = re.compile(
+    r"# %% (?P<exercise>\w+) (?P<gradient>\w+): (?P<what>.+?) -> (?P<outcome>\w+)(?: \| (?P<hint>.+))?"
+)
 IMPORTS = "import torch\nimport torch.nn.functional as F\n"
 
 

@@ -18,7 +18,8 @@ STUDENT_SIDE = {
 
 ALLOWED = {
     "grader.errors": set(),
-    "grader.scorecard": set(),
+    "grader.conform": set(),
+    "grader.scorecard": {"grader.conform"},
     "grader.answers": {"grader.scorecard"},
     "grader.forward": {"grader.errors"},
     "grader.words": {"grader.errors"},

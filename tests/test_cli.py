@@ -74,7 +74,9 @@ def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -
     assert status == 1
     assert re.search(r"^ada +\|.*0/1", out, re.M)
     assert re.search(r"^ben +\|.*0/1", out, re.M)
-    assert {"ada.json", "ada.html", "ben.json", "ben.html"} <= {p.name for p in (tmp_path / "cards").iterdir()}
+    assert {"ada.json", "ada.html", "ben.json", "ben.html"} <= {
+        p.name for p in (tmp_path / "cards").iterdir()
+    }
 
 
 def test_the_same_input_gives_the_same_bytes(grade: Shell, tmp_path: Path) -> None:
@@ -129,7 +131,10 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(
 
 
 BROKEN_COURSES = {
-    "asks an unknown gradient": ('title = "T"\nasks = ["dprob"]', "asks: expected the gradient of a forward value"),
+    "asks an unknown gradient": (
+        'title = "T"\nasks = ["dprob"]',
+        "asks: expected the gradient of a forward value",
+    ),
     "wrong type": ('title = 3\nasks = ["da"]', "title: expected string, found 3"),
     "unknown key": ('title = "T"\nasks = ["da"]\ncolour = "red"', "the file: expected only the keys"),
     "not TOML": ("title =", "expected TOML"),

@@ -15,7 +15,9 @@ WRONG = read(CORPUS / "wrong.py")
 
 def graded(desk: Desk, cell: Cell) -> Gradient:
     card = desk.grade({cell.exercise: cell.code})
-    return next(g for e in card.exercises if e.id == cell.exercise for g in e.gradients if g.name == cell.gradient)
+    return next(
+        g for e in card.exercises if e.id == cell.exercise for g in e.gradients if g.name == cell.gradient
+    )
 
 
 @pytest.mark.parametrize("cell", RIGHT, ids=str)

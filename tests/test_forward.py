@@ -86,7 +86,7 @@ def test_refuses_what_breaks_the_form(tmp_path: Path, body: str, line: int, word
     ],
 )
 def test_refuses_a_file_without_a_forward_pass(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(CourseError, match="forward.py"):
+    with pytest.raises(CourseError, match=r"forward\.py"):
         load(tmp_path, text)
     with pytest.raises(CourseError) as refusal:
         load(tmp_path, text)

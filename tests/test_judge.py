@@ -58,9 +58,7 @@ def test_a_stub_may_change_its_arguments(desk: Desk) -> None:
     assert all(Outcome(outcome).scores for outcome in outcomes.values()), outcomes
 
 
-def test_no_box_is_told_an_answer_it_has_still_to_give(
-    judge: Judge, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_box_is_told_an_answer_it_has_still_to_give(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Watches every frame on its way into a box: an upstream only after its own stub was asked, in that box."""
     (bench,) = [bench for bench in judge.benches if bench.exercise.id == EX1]
     asked: dict[Box, set[str]] = {}
@@ -91,7 +89,7 @@ def test_unknown_parameters_are_named(desk: Desk) -> None:
 
 
 def test_a_default_serves_where_nothing_is_handed_out(desk: Desk) -> None:
-    code = "import torch\ndef dprobs(probs, dlogprobs, eps=0.0, *, n=1):\n    return dlogprobs / (probs + eps) + 0 * n\n"
+    code = "def dprobs(probs, dlogprobs, eps=0.0, *, n=1):\n    return dlogprobs / (probs + eps) + 0 * n\n"
     assert desk.outcomes({EX1: code})["dprobs"] == "exact"
 
 
@@ -142,8 +140,12 @@ def test_a_witness_that_disagrees_is_our_fault_and_no_zero(judge: Judge, course:
     (bench,) = prepare_benches(course, [exercise], Settings())
     assert bench.reference is not None
     wrong = {"dlogits": lambda logits, Yb, n: torch.zeros_like(logits)}
-    broken_bench = type(bench)(**{**{f: getattr(bench, f) for f in ("exercise", "oracles")}, "reference": wrong})
-    card = Desk(Judge(judge.opener, (broken_bench,), Settings()), ROOT).grade_folder(ROOT / "submissions/alice")
+    broken_bench = type(bench)(
+        **{**{f: getattr(bench, f) for f in ("exercise", "oracles")}, "reference": wrong}
+    )
+    card = Desk(Judge(judge.opener, (broken_bench,), Settings()), ROOT).grade_folder(
+        ROOT / "submissions/alice"
+    )
     ((gradient,),) = [e.gradients for e in card.exercises]
     assert gradient.outcome is Outcome.GRADER_FAULT
     assert gradient.score is None

@@ -17,14 +17,21 @@ def oracles(course: Course) -> tuple[Oracle, ...]:
 def test_the_truth_is_autograds(oracles: tuple[Oracle, ...]) -> None:
     """Held against one plain ``backward`` on the lecture's own lines, written out again."""
     case = oracles[0].case
-    p = {name: case.inputs[name].clone().requires_grad_() for name in ("C", "W1", "b1", "W2", "b2", "bngain", "bnbias")}
+    p = {
+        name: case.inputs[name].clone().requires_grad_()
+        for name in ("C", "W1", "b1", "W2", "b2", "bngain", "bnbias")
+    }
     hprebn = p["C"][case.inputs["Xb"]].view(32, -1) @ p["W1"] + p["b1"]
-    normal = (hprebn - hprebn.mean(0, keepdim=True)) / (hprebn.var(0, keepdim=True, unbiased=True) + 1e-5).sqrt()
+    normal = (hprebn - hprebn.mean(0, keepdim=True)) / (
+        hprebn.var(0, keepdim=True, unbiased=True) + 1e-5
+    ).sqrt()
     logits = torch.tanh(p["bngain"] * normal + p["bnbias"]) @ p["W2"] + p["b2"]
     torch.nn.functional.cross_entropy(logits, case.inputs["Yb"]).backward()
     for name, parameter in p.items():
         assert parameter.grad is not None
-        torch.testing.assert_close(parameter.grad, oracles[0].truths[name].precise.float(), rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(
+            parameter.grad, oracles[0].truths[name].precise.float(), rtol=1e-5, atol=1e-8
+        )
 
 
 def test_float32_autograd_is_within_a_fraction_of_every_tolerance(oracles: tuple[Oracle, ...]) -> None:

@@ -26,7 +26,9 @@ def test_a_sample_gets_what_it_declares(path: Path, judge: Judge) -> None:
         for gradient in exercise.gradients:
             wanted = declared.get(gradient.name, declared["default"])
             if not as_declared(gradient, wanted):
-                wrong.append(f"{exercise.id} {gradient.name}: declared {wanted}, got {gradient.outcome}: {gradient.error}")
+                wrong.append(
+                    f"{exercise.id} {gradient.name}: declared {wanted}, got {gradient.outcome}: {gradient.error}"
+                )
     assert not wrong, "\n".join(wrong)
 
 

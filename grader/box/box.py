@@ -31,6 +31,7 @@ and ends, and every box with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -387,10 +388,8 @@ class Forked:
         if self._ended:
             return None
         self._ended = True
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended, and wait to be reaped
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it has ended and waits to be reaped
         os.close(self.pidfd)
         self.connection.close()
         return self.zygote.reap(self.pid, tell=tell)
@@ -410,7 +409,7 @@ class Zygote:
         self, hidden: Sequence[Path] = (), program: Sequence[str] = ("-m", "grader.box.zygote")
     ) -> None:
         self._control, theirs = socket.socketpair()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the zygote)
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-B", *program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],

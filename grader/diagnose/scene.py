@@ -27,6 +27,7 @@ from grader.scorecard import Outcome
 
 T = TypeVar("T")
 
+
 @dataclass(frozen=True)
 class Piece:
     """A tensor to work out in any run of any case; None where it cannot be.

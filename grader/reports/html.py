@@ -124,18 +124,23 @@ def render(scorecard: Scorecard) -> str:
     views = [_gradients(i, exercise) for i, exercise in enumerate(scorecard.exercises)]
     exercises = [_exercise(i, e, v) for i, (e, v) in enumerate(zip(scorecard.exercises, views, strict=True))]
     step = wording.next_step(scorecard)
-    page = _environment().get_template("scorecard.html.jinja").render(
-        card=scorecard,
-        exercises=exercises,
-        tallies=_tallies(scorecard),
-        step=step,
-        step_id=_anchor(step, views),
+    page = (
+        environment()
+        .get_template("scorecard.html.jinja")
+        .render(
+            card=scorecard,
+            exercises=exercises,
+            tallies=_tallies(scorecard),
+            step=step,
+            step_id=_anchor(step, views),
+        )
     )
     return page.lstrip()  # the macros leave their line ends before the doctype
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages: escaped, and everything printed in them made visible."""
     environment = Environment(
         loader=PackageLoader("grader", "reports"),
         autoescape=True,

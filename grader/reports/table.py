@@ -228,9 +228,10 @@ def _cells(row: Row, ids: Sequence[str]) -> tuple[str, ...]:
 
 def _short(ids: Sequence[str]) -> tuple[str, ...]:
     """``ex1`` for ``ex1_step_by_step``, unless two exercises would share it."""
-    heads = [one_line(id).partition("_")[0] for id in ids]
+    heads = [one_line(name).partition("_")[0] for name in ids]
     return tuple(
-        head if head and heads.count(head) == 1 else one_line(id) for head, id in zip(heads, ids, strict=True)
+        head if head and heads.count(head) == 1 else one_line(name)
+        for head, name in zip(heads, ids, strict=True)
     )
 
 

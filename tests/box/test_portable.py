@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from grader.box.portable import Subprocesses
-from grader.errors import IsolationError
 from grader.box.opening import require
+from grader.box.portable import Subprocesses
 from grader.course import Course
+from grader.errors import IsolationError
 from grader.judge import Judge, prepare_benches
 from grader.settings import Settings
 from tests.conftest import Desk
@@ -42,7 +42,9 @@ def boxes() -> Iterator[Subprocesses]:
     found.close()
 
 
-def test_grades_as_a_zygote_does(boxes: Subprocesses, course: Course, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_grades_as_a_zygote_does(
+    boxes: Subprocesses, course: Course, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     settings = Settings(time_limit_s=3)
     judge = Judge(boxes, prepare_benches(course, course.select(["ex1_step_by_step"]), settings), settings)
     outcomes = Desk(judge, tmp_path_factory.mktemp("student")).outcomes({"ex1_step_by_step": STUBS})

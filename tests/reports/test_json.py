@@ -121,7 +121,8 @@ def _nullable(path: Path) -> bool:
         "error",
         "line",
     }
-    return path[-1] in names | {"found_shape", "worst", "error_map", "output", "file", "forward_line"}
+    whole = {"found_shape", "worst", "error_map", "output", "file", "forward_line", "timing"}
+    return path[-1] in names | whole
 
 
 def test_schema_couples_score_and_outcome():

@@ -17,7 +17,7 @@ class Agreeable:
 def dh():
     return Agreeable()
 
-# %% dh: an object whose class claims to be a tensor -> crashed
+# %% dh: an object whose class claims to be a tensor -> crashed/error
 class Claimant:
     __class__ = torch.Tensor
     layout, device, is_quantized, dtype = torch.strided, torch.device("cpu"), False, torch.float32
@@ -50,7 +50,7 @@ class Long(torch.Tensor):
 def dh(W2, dlogits):
     return (W2 @ dlogits.T).as_subclass(Long)
 
-# %% dh: a subclass that breaks whatever is done with it -> crashed/error
+# %% dh: a subclass that breaks whatever is done with it -> crashed/error/wrong_value
 class Brittle(torch.Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):

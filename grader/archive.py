@@ -1,0 +1,85 @@
+"""Zips that nobody vouches for: read entry by entry, within limits; no name in one ever becomes a path."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from grader.errors import OperatorError
+
+ENTRIES_LIMIT = 200_000
+"""Entries of one archive; three files each of ten thousand students are far fewer."""
+
+METADATA_LIMIT = 16 << 20
+"""Bytes of what an archive says about itself."""
+
+RATIO_LIMIT = 200
+"""How many times its packed size an entry may have; Python source packs some 4 times, zeros 1,000 times."""
+
+
+class Unpackable(Exception):
+    """An entry that cannot or must not be unpacked; the message says why."""
+
+
+BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError, ValueError)
+"""What the library raises for an archive that is broken, encrypted or packed in a way it does not know."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A regular file in an archive; ``place`` is what the archive calls it, and not to be used as a path."""
+
+    place: PurePosixPath
+    _archive: zipfile.ZipFile
+    _info: zipfile.ZipInfo
+
+    def read(self, limit: int) -> bytes:
+        """Its bytes, at most one more than the limit; what lies beyond is not even unpacked.
+
+        Raises:
+            Unpackable: it is broken, encrypted, or a bomb.
+        """
+        info = self._info
+        if info.file_size > max(limit, RATIO_LIMIT * info.compress_size):
+            raise Unpackable(f"would unpack from {info.compress_size} to {info.file_size} bytes")
+        try:
+            with self._archive.open(info) as file:
+                return file.read(limit + 1)
+        except BROKEN as error:
+            raise Unpackable(f"cannot be unpacked: {error or type(error).__name__}") from error
+
+
+@contextmanager
+def opened(source: Path | bytes) -> Iterator[list[Entry]]:
+    """The regular files in an archive: no folders, no links, nothing with a name that climbs.
+
+    Args:
+        source: the archive, as a file or as its bytes.
+
+    Raises:
+        OperatorError: it is no zip, or has far too many entries.
+    """
+    name = source if isinstance(source, Path) else "a zip in a submission"
+    try:
+        archive = zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source))
+    except BROKEN as error:
+        raise OperatorError(f"{name}: expected a zip: {error or type(error).__name__}") from error
+    with archive:
+        infos = archive.infolist()
+        if len(infos) > ENTRIES_LIMIT:
+            raise OperatorError(f"{name}: expected at most {ENTRIES_LIMIT} entries, found {len(infos)}")
+        yield [Entry(PurePosixPath(info.filename), archive, info) for info in infos if _is_plain(info)]
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    mode = info.external_attr >> 16
+    kind = stat.S_IFMT(mode)
+    parts = PurePosixPath(info.filename).parts
+    climbs = ".." in parts or info.filename.startswith(("/", "\\"))
+    return not info.is_dir() and kind in (0, stat.S_IFREG) and bool(parts) and not climbs

@@ -1,0 +1,101 @@
+"""What became of a class: collected as it comes, bound into a gradebook, and written to the output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from grader import roster
+from grader.errors import GraderError
+from grader.files import write_whole
+from grader.layouts import Found
+from grader.reports.book import Book, Entry, Line, Student, Thrift
+from grader.roster import Join
+from grader.store import stem
+
+if TYPE_CHECKING:
+    from grader.reports.table import Row
+    from grader.workers import Done
+
+NAME = "gradebook"
+
+
+@dataclass
+class Results:
+    """What became of each submission, by its name."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    kept: int = 0
+    _thrift: Thrift = field(default_factory=Thrift)
+
+    def add(self, done: Done) -> None:
+        """Take in what became of one more."""
+        if done.entry is not None and done.row is not None:
+            self.rows[done.entry.name] = done.row
+            self.entries[done.entry.name] = self._thrift(done.entry)
+            self.kept += done.kept
+
+    @property
+    def status(self) -> int:
+        """The exit status that a run with these results has."""
+        if any(entry.score is None for entry in self.entries.values()):
+            return GraderError.exit_status
+        return 0 if all(entry.perfect for entry in self.entries.values()) else 1
+
+
+@dataclass(frozen=True)
+class Group:
+    """Whose work is graded: what was handed in, and who is on the roster, nobody where there is none."""
+
+    found: Sequence[Found]
+    students: Sequence[Student] = ()
+
+    @cached_property
+    def join(self) -> Join:
+        """Whose each submission is."""
+        return roster.join(self.students, self.found)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What an operator should know about the roster, nothing where there is none."""
+        return self.join.notices if self.students else ()
+
+    def lines(self, entries: Mapping[str, Entry]) -> Iterator[Line]:
+        """The lines of a gradebook: the roster in its own order, then whoever is on none of its lines.
+
+        Args:
+            entries: what became of each submission, by name.
+        """
+        submissions = self.join.submissions
+        for student in self.students:
+            index = submissions.get(student)
+            entry = entries.get(self.found[index].name) if index is not None else None
+            yield Line(student, entry, page(entry.name) if entry is not None else None)
+        taken = set(submissions.values())
+        for index, one in enumerate(self.found):
+            if index not in taken and one.name in entries:
+                yield Line(None, entries[one.name], page(one.name))
+
+
+def page(name: str) -> str:
+    """Where a submission's page is, relative to the gradebook, as a link."""
+    return quote(f"{stem(name)}.html".encode("utf-8", "replace"), safe="")
+
+
+def write(group: Group, results: Results, out: Path) -> Book:
+    """Bind a gradebook and write it, as CSV and as a page.
+
+    Raises:
+        OperatorError: it cannot be written.
+    """
+    from grader.reports import book_csv, book_html
+
+    book = Book(tuple(group.lines(results.entries)))
+    for suffix, render in ((".csv", book_csv.render), (".html", book_html.render)):
+        write_whole(out / f"{NAME}{suffix}", render(book))
+    return book

@@ -1,0 +1,40 @@
+"""A bar for whoever watches a class being graded: done, failed, rate, time left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grader.workers import Done
+
+
+def watched(run: Iterable[Done], total: int) -> Iterator[Done]:
+    """A class's results as they come, with a bar on a terminal's standard error and nothing on a pipe.
+
+    Args:
+        run: the results.
+        total: how many there will be.
+    """
+    if not sys.stderr.isatty():
+        yield from run
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("Grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TextColumn("{task.fields[rate]:.1f}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=total, failed=0, rate=0.0)
+        failed = 0
+        for done in run:
+            failed += done.entry is not None and done.entry.score is None
+            progress.update(bar, advance=1, failed=failed, rate=progress.tasks[0].speed or 0.0)
+            yield done

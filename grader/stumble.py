@@ -1,0 +1,170 @@
+"""Where a descent first goes wrong, in a sentence: the step, and what happens there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from grader.answers import Answer, Called, Failed, Returned
+from grader.check import Verdict
+from grader.exercise import LOSSES, PARAMETERS
+from grader.scorecard import Hint, Outcome
+from grader.trajectory import Trajectory, losses, parameters
+
+NOTICED = 3
+"""A wrong learning rate shows in the loss within so many steps after it should have changed."""
+
+REPLACED = (
+    "the parameters came back as they were handed over, bit for bit: change the tensors themselves, in place "
+    "(`p -= …` or `p.data += …`); `p = p - …` makes another tensor, and the one handed over stays as it was"
+)
+FIRST = (
+    "the very first loss is off, before any step has changed a parameter: look at what is returned as the "
+    "loss, and at the batch it is of"
+)
+SECOND = (
+    "the first loss is right, the second is not: it is the first step that is wrong. Look at its sign, its "
+    "learning rate, and at each parameter's gradient, which must be of the same batch as the loss"
+)
+LOGARITHMS = "the returned numbers are logarithms to base 10 of the losses: return the losses themselves"
+AGREES = (
+    "the losses are right, the parameters are not: after the last loss there is one more step to make, "
+    "and no other"
+)
+REST = (
+    "the parameters are not those that autograd's gradients lead to; see the losses for the first wrong step"
+)
+
+
+def explain(trajectory: Trajectory, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
+    """What went wrong in a descent, for one of its asks; None where nothing did.
+
+    Args:
+        trajectory: the truth.
+        ask: which of its asks.
+        verdict: the verdict that decides it.
+        called: what came of the call, None where the box died in it or nothing was called.
+    """
+    if verdict.outcome.scores or verdict.outcome in (Outcome.MISSING, Outcome.GRADER_FAULT, Outcome.NOT_RUN):
+        return None
+    failed = _failure(verdict, called)
+    if failed is not None:
+        steps = trajectory.descent.steps
+        step = failed.step if called is None else called.taken
+        message = f"{failed.message}; it had come to step {step} of {steps}" if step else failed.message
+        return Hint(str(verdict.outcome), message, None)
+    return Hint(*next(Stumble(trajectory, called).reasons(ask)), None) if called is not None else None
+
+
+def _failure(verdict: Verdict, called: Called | None) -> Failed | None:
+    """Why there is nothing to look at, if there is nothing."""
+    if called is not None and isinstance(called.answer, Failed):
+        return called.answer
+    return verdict.failure
+
+
+@dataclass(frozen=True)
+class Stumble:
+    """A descent that came to an end, and to a wrong one."""
+
+    trajectory: Trajectory
+    called: Called
+
+    def reasons(self, ask: str) -> Iterator[tuple[str, str]]:
+        """What there is to say about one ask, most telling first: a kind and a sentence."""
+        steps, taken = self.trajectory.descent.steps, self.called.taken
+        if taken is not None and taken < steps:
+            yield (
+                "fewer_batches",
+                f"it took {taken} of the {steps} batches: there is one step to make for each",
+            )
+        if ask == LOSSES:
+            yield from self._losses(losses(self.called))
+            return
+        if self._unchanged == self.trajectory.descent.trains:
+            yield "replaced", REPLACED
+        yield from self._about_losses()
+        if ask == PARAMETERS:
+            yield from self._parameters()
+        yield "other_descent", self._drop() if ask != PARAMETERS else REST
+
+    def _losses(self, answer: Answer) -> Iterator[tuple[str, str]]:
+        if isinstance(answer, Returned):
+            found, steps = answer.tensor.double().flatten(), self.trajectory.descent.steps
+            if len(found) != steps:
+                yield (
+                    "wrong_length",
+                    f"returned {len(found)} losses for {steps} steps: there is one for each, before it",
+                )
+            yield from self._first_wrong(found[:steps])
+        yield "other_losses", "the losses are not those of the steps"
+
+    def _first_wrong(self, found: Tensor) -> Iterator[tuple[str, str]]:
+        (truth,) = (trial.truth for trial in self.trajectory.trials(LOSSES))
+        precise = truth.precise[: len(found)]
+        # Written so that a NaN counts as wrong.
+        wrong = (~((found - precise).abs() <= truth.tolerance)).nonzero().flatten()
+        if not len(wrong):
+            return
+        first = int(wrong[0])
+        infinite = (~found.isfinite()).nonzero().flatten()
+        if len(infinite):
+            agree = (
+                f"losses agree up to step {first}, and are" if 0 < first < int(infinite[0]) else "losses are"
+            )
+            yield "not_finite", f"{agree} not finite from step {int(infinite[0]) + 1} on"
+        if bool(((10**found - precise).abs() <= 10 * truth.tolerance + 1e-4).all()):
+            yield "logarithms", LOGARITHMS
+        if first == 0:
+            yield "first_loss", FIRST
+        if self._unchanged == self.trajectory.descent.trains:
+            yield "replaced", f"losses agree up to step {first}; {REPLACED}"
+        if first == 1:
+            yield "first_step", SECOND
+        yield from self._rate(first)
+        yield "diverges", f"losses agree up to step {first}, and are off from step {first + 1} on"
+
+    def _rate(self, first: int) -> Iterator[tuple[str, str]]:
+        """Whether the losses go wrong where the learning rate changes."""
+        rates = self.trajectory.rates
+        for step in range(1, len(rates)):
+            if rates[step] != rates[step - 1] and step < first <= step + NOTICED:
+                change = (
+                    f"at step {step + 1} the learning rate goes from {rates[step - 1]:g} to {rates[step]:g}"
+                )
+                yield "learning_rate", f"losses agree up to step {first}; {change}: use the one of each step"
+
+    def _about_losses(self) -> Iterator[tuple[str, str]]:
+        answer = losses(self.called)
+        if isinstance(answer, Returned) and len(answer.tensor.flatten()) == self.trajectory.descent.steps:
+            yield from self._first_wrong(answer.tensor.double().flatten())
+
+    def _parameters(self) -> Iterator[tuple[str, str]]:
+        if self._unchanged:
+            names = ", ".join(self._unchanged)
+            yield (
+                "untrained",
+                f"{names} came back as handed over, bit for bit: is there a step for each parameter?",
+            )
+        yield "last_step", AGREES
+
+    def _drop(self) -> str:
+        """How far the loss came down on windows that no step has seen, and how far it should."""
+        found = self.trajectory.drop(self.called)
+        (truth,) = (trial.truth for trial in self.trajectory.trials("descent"))
+        fell = f"{float(found.tensor):.3g}" if isinstance(found, Returned) else "nothing"
+        held_out = self.trajectory.descent.held_out
+        expected = f"autograd's gradients bring it down by {float(truth.precise):.3g}"
+        return f"on {held_out} unseen windows the loss fell by {fell}; {expected}"
+
+    @cached_property
+    def _unchanged(self) -> tuple[str, ...]:
+        """The parameters that came back bit for bit as they went."""
+        pairs = zip(
+            self.trajectory.descent.trains, self.trajectory.initial, parameters(self.called), strict=False
+        )
+        return tuple(name for name, before, left in pairs if left is not None and torch.equal(before, left))

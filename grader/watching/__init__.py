@@ -1,0 +1,1 @@
+"""What `grade watch` is made of: a desk kept warm, saves noticed, rounds compared and shown."""

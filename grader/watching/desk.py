@@ -1,0 +1,59 @@
+"""A desk: boxes and a judge kept warm, to grade one person's work again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from grader.box.opening import Isolated, opener
+from grader.course import Course
+from grader.settings import Settings
+
+if TYPE_CHECKING:
+    from grader.judge import Judge
+    from grader.scorecard import Scorecard
+    from grader.submission import Submission
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A judge whose truths are computed once and whose boxes are forked from a running zygote."""
+
+    judge: Judge
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The exercises that can be graded here, in the course's order."""
+        return tuple(bench.exercise.id for bench in self.judge.benches)
+
+    def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
+        """The scorecard of some exercises of one submission.
+
+        Args:
+            work: the submission.
+            ids: which exercises, a selection of :attr:`ids`; the others are not run.
+
+        Raises:
+            IsolationError: no box can be opened.
+        """
+        benches = tuple(bench for bench in self.judge.benches if bench.exercise.id in ids)
+        return replace(self.judge, benches=benches).grade(work)
+
+
+@contextmanager
+def open_desk(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
+    """Open a desk for some exercises of a course, all where none is given.
+
+    Raises:
+        OperatorError: an id, the course or the word list is not as it should be.
+        IsolationError: no box can be opened.
+    """
+    # The boxes' parent imports torch while we do.
+    with opener(course.hidden, Isolated.AUTO) as boxes:
+        from grader.judge import Judge, prepare_benches
+
+        exercises = course.select(tuple(ids))
+        benches = prepare_benches(course, exercises, settings)
+        yield Desk(Judge(boxes, benches, settings, exercises=course.exercises))

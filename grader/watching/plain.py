@@ -1,0 +1,42 @@
+"""A round as plain lines, for a pipe or a log: only what is new is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grader.reports.wording import LOOKS, next_step, one_line, points, reason
+from grader.scorecard import Scorecard
+from grader.watching.changes import grouped
+from grader.watching.explanation import details
+from grader.watching.rounds import Round, Trouble
+
+
+def lines(played: Round) -> Iterator[str]:
+    """The lines that tell a round: files in trouble, what changed, the score, the next thing to do."""
+    for trouble in played.troubles.values():
+        yield from _trouble(trouble)
+    for group in grouped(played.changes):
+        names = ", ".join(map(one_line, group.gradients))
+        yield f"{group.turn}: {names} ({LOOKS[group.before].word} -> {LOOKS[group.after].word})"
+    yield summary(played.shown)
+    if not played.troubles:
+        yield from _why(played.shown)
+
+
+def summary(card: Scorecard) -> str:
+    """The score and the next step on one line."""
+    return f"{one_line(card.submission.name)} {points(card.score, card.max_score)}: {next_step(card)}"
+
+
+def _trouble(trouble: Trouble) -> Iterator[str]:
+    yield f"{one_line(trouble.filename)}: {one_line(trouble.message)}"
+    if trouble.source is not None:
+        yield f"  {trouble.line} | {one_line(trouble.source)}"
+
+
+def _why(card: Scorecard) -> Iterator[str]:
+    step = next_step(card)
+    if step.place is not None:
+        exercise = card.exercises[step.place[0]]
+        gradient = exercise.gradients[step.place[1]]
+        yield from (f"  {line}" for line in filter(None, (reason(gradient), *details(gradient, exercise))))

@@ -1,0 +1,182 @@
+"""One save, graded: only what it touched is graded anew, and held against what was there before.
+
+A file that cannot be run at all (a syntax error while one types, a file that an editor is just replacing)
+says nothing about its gradients. Its last readable results stay on show, and the next readable ones are
+compared with those.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from grader.box.box import Source
+from grader.scorecard import ExerciseResult, Scorecard
+from grader.submission import HandedIn, Submission
+from grader.watching.changes import Change, changes
+from grader.watching.desk import Desk
+from grader.watching.explanation import fault_line, has_no_stub
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a whole file says nothing: in words, and the student's line if it is known."""
+
+    filename: str
+    message: str
+    line: int | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """The state after one save.
+
+    Args:
+        card: every exercise as it is now; those the save did not touch are the last round's.
+        shown: the same, but a file in trouble keeps its last readable result.
+        troubles: the files in trouble, by exercise id.
+        changes: what this save changed.
+        graded: the exercises this save had graded.
+        seconds: how long that took.
+        inputs: what each exercise was graded on.
+    """
+
+    card: Scorecard
+    shown: Scorecard
+    troubles: Mapping[str, Trouble]
+    changes: tuple[Change, ...]
+    graded: tuple[str, ...]
+    seconds: float
+    inputs: Mapping[str, HandedIn | None] = field(repr=False)
+
+
+def stale(desk: Desk, work: Submission, last: Round | None) -> tuple[str, ...]:
+    """The exercises that have to be graded anew, because a file they depend on is not what it was."""
+    if last is None:
+        return desk.ids
+    return tuple(name for name in desk.ids if needed(work.files.get(name)) != last.inputs[name])
+
+
+def play(desk: Desk, work: Submission, last: Round | None) -> Round:
+    """Grade a save.
+
+    Args:
+        desk: where to.
+        work: the submission as it was saved.
+        last: the round before, None for the first.
+
+    Raises:
+        IsolationError: no box can be opened.
+    """
+    started = time.perf_counter()
+    todo = stale(desk, work, last)
+    fresh = desk.grade(work, todo)
+    card = _whole(desk, fresh, last)
+    troubles = _troubles(fresh, work, last)
+    shown = _shown(card, troubles, last)
+    return Round(
+        card=card,
+        shown=shown,
+        troubles=troubles,
+        changes=_changes(shown, last),
+        graded=todo,
+        seconds=time.perf_counter() - started,
+        inputs={name: needed(work.files.get(name)) for name in desk.ids},
+    )
+
+
+def needed(handed_in: HandedIn | None) -> HandedIn | None:
+    """A file with no more modules beside it than it can import: those it mentions, and those they mention.
+
+    Every file travels with all its neighbours, the other exercises among them. Without this, each save would
+    have every exercise graded.
+    """
+    if handed_in is None or not isinstance(handed_in.source, Source):
+        return handed_in
+    helpers = _mentioned(handed_in.source.content, handed_in.source.helpers)
+    return replace(handed_in, source=replace(handed_in.source, helpers=helpers))
+
+
+def _mentioned(content: bytes, helpers: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    found: dict[str, bytes] = {}
+    unread = [content]
+    while unread:
+        text = unread.pop()
+        for name, code in helpers.items():
+            word = re.escape(name.removesuffix(".py").encode("utf-8", "replace"))
+            if name not in found and re.search(rb"(?<!\w)" + word + rb"(?!\w)", text):
+                found[name] = code
+                unread.append(code)
+    return found
+
+
+def _troubles(fresh: Scorecard, work: Submission, last: Round | None) -> Mapping[str, Trouble]:
+    """The files in trouble: those just graded that are, and those that were and have not been touched."""
+    found = {result.id: _trouble(result, work, last) for result in fresh.exercises}
+    kept = {} if last is None else {name: old for name, old in last.troubles.items() if name not in found}
+    return kept | {name: new for name, new in found.items() if new is not None}
+
+
+def _trouble(result: ExerciseResult, work: Submission, last: Round | None) -> Trouble | None:
+    """What is the matter with an exercise's file, if it says nothing about its gradients."""
+    handed_in = work.files.get(result.id)
+    before = last.shown.exercises if last is not None else ()
+    was_there = any(earlier.id == result.id and earlier.file is not None for earlier in before)
+    if handed_in is None:
+        return Trouble(f"{result.id}.py", "is gone") if was_there else None
+    if was_there and isinstance(handed_in.source, Source) and not handed_in.source.content.strip():
+        return Trouble(handed_in.filename, "is empty")
+    return _not_run(result, handed_in)
+
+
+def _not_run(result: ExerciseResult, handed_in: HandedIn) -> Trouble | None:
+    """What stopped the file from being run, if something did."""
+    faults = [gradient.error for gradient in result.gradients if has_no_stub(gradient)]
+    if not faults or len(faults) < len(result.gradients) or faults[0] is None:
+        return None
+    fault = faults[0]
+    if fault.type == "UnreadableFile":
+        return Trouble(handed_in.filename, fault.message.removeprefix(f"{handed_in.filename}: "))
+    # With a traceback, the line may be one of a module beside this file.
+    quoted = None if fault.traceback else source_line(handed_in, fault.line)
+    return Trouble(handed_in.filename, fault_line(fault), fault.line, quoted)
+
+
+def source_line(handed_in: HandedIn, line: int | None) -> str | None:
+    """A line of a student's file as it stands there, None where there is none."""
+    if line is None or not isinstance(handed_in.source, Source):
+        return None
+    lines = handed_in.source.content.decode("utf-8", "replace").splitlines()
+    return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
+
+
+def _whole(desk: Desk, fresh: Scorecard, last: Round | None) -> Scorecard:
+    """A fresh scorecard of some exercises, made whole with the last round's results."""
+    results = {result.id: result for result in (last.card.exercises if last else ())}
+    results |= {result.id: result for result in fresh.exercises}
+    return _with(fresh, tuple(results[name] for name in desk.ids))
+
+
+def _shown(card: Scorecard, troubles: Mapping[str, Trouble], last: Round | None) -> Scorecard:
+    before = {result.id: result for result in (last.shown.exercises if last else ())}
+    exercises = (before.get(e.id, e) if e.id in troubles else e for e in card.exercises)
+    return _with(card, tuple(exercises))
+
+
+def _with(card: Scorecard, exercises: tuple[ExerciseResult, ...]) -> Scorecard:
+    return replace(
+        card,
+        exercises=exercises,
+        score=sum(result.score for result in exercises),
+        max_score=sum(result.max_score for result in exercises),
+    )
+
+
+def _changes(shown: Scorecard, last: Round | None) -> tuple[Change, ...]:
+    if last is None:
+        return ()
+    pairs = zip(last.shown.exercises, shown.exercises, strict=True)
+    return tuple(change for before, after in pairs for change in changes(before, after))

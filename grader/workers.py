@@ -1,0 +1,333 @@
+"""Grading many submissions at once: processes that each have a judge and an opener of boxes of their own.
+
+Theory of operation
+===================
+
+The parent deals out submissions, one ahead of each worker so that none waits for it, and collects what
+became of them. A worker reads a submission, has its judge grade it and puts the scorecard in the store;
+nothing large goes through the parent. The truth is worked out once, in the parent, and inherited by fork;
+where processes are spawned instead, each worker works it out for itself, from the same seed and so to the same
+numbers.
+
+A worker that dies (killed for want of memory, say) is replaced. The submission it was at is dealt once more;
+if that costs a worker again, it is not graded but reported as the grader's own fault, and the others go on.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from grader.box.opening import Isolated, opener
+from grader.errors import GraderError, GraderFault, IsolationError, OperatorError
+from grader.reports.book import Entry
+from grader.reports.table import Row
+from grader.store import Store
+from grader.terms import Terms
+from grader.workshop import Workshop
+
+if TYPE_CHECKING:
+    from grader.box.box import Opener
+    from grader.judge import Judge
+    from grader.scorecard import Scorecard
+    from grader.submission import Submission
+
+AHEAD = 2
+"""Submissions a worker holds at a time: the one it is at, and the next."""
+
+DEATHS = 2
+"""Workers that one submission may cost before it is given up."""
+
+TRIES = 2
+"""Openers of boxes that may fail on one submission before it is given up."""
+
+LEAVE_S = 5.0
+"""How long a worker that has nothing left to do may take to end."""
+
+LOST = "the grader's own process died over this submission, twice"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission to be graded.
+
+    Args:
+        path: where it is.
+        deaths: how many workers have died over it.
+        wait: whether to wait where another run holds it.
+    """
+
+    path: Path
+    deaths: int = 0
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a submission: its lines in table and gradebook, None where another run holds it."""
+
+    path: Path
+    row: Row | None = None
+    entry: Entry | None = None
+    kept: bool = False
+
+    @classmethod
+    def of(cls, path: Path, scorecard: Scorecard, *, kept: bool = False) -> Done:
+        """What there is to tell of a scorecard."""
+        return cls(path, Row.of(scorecard), Entry.of(scorecard), kept)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers of a run have in common; it travels to them whole.
+
+    Args:
+        workshop: the course and what it is graded with.
+        store: where results go.
+        terms: what results depend on.
+        isolation: which layers must be in force.
+        regrade: whether results that are kept are graded anew.
+    """
+
+    workshop: Workshop
+    store: Store
+    terms: Terms
+    isolation: Isolated
+    regrade: bool
+
+
+@dataclass
+class Worker:
+    """A worker, as the parent holds it, with the submissions it was dealt and has not answered."""
+
+    process: BaseProcess
+    connection: Connection
+    dealt: deque[Task] = field(default_factory=deque)
+
+    def deal(self, task: Task) -> None:
+        """Give it one more submission; one that is dead is found out when its answer is waited for."""
+        self.dealt.append(task)
+        with suppress(OSError):
+            self.connection.send(task)
+
+    def end(self) -> None:
+        """End it, now, whatever it is doing; its boxes end with it."""
+        self.connection.close()
+        self.process.terminate()
+        self.process.join()
+
+
+class Crew:
+    """The workers of one run.
+
+    Args:
+        job: what they are for.
+        openers: one for each of the first workers, already started; they are handed over.
+        jobs: how many workers there are to be.
+    """
+
+    def __init__(self, job: Job, openers: Sequence[Opener], jobs: int) -> None:
+        self._common = job
+        self._jobs = jobs
+        self._openers = list(openers)
+        self._workers: list[Worker] = []
+        self._deaths = 0
+
+    def grade(self, paths: Iterable[Path]) -> Iterator[Done]:
+        """What became of each submission, as it comes.
+
+        Raises:
+            IsolationError: no box can be opened.
+            OperatorError: the results cannot be written.
+            GraderFault: the workers keep dying.
+        """
+        waiting = deque(Task(path) for path in paths)
+        try:
+            self._hire(min(self._jobs, len(waiting)))
+            while waiting or any(worker.dealt for worker in self._workers):
+                for worker in self._workers:
+                    while waiting and len(worker.dealt) < AHEAD:
+                        worker.deal(waiting.popleft())
+                yield from self._answers(waiting)
+        finally:
+            self._dismiss()
+
+    def _answers(self, waiting: deque[Task]) -> Iterator[Done]:
+        """Wait for one answer at least; what was not done goes back to those waiting."""
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for ready in wait(list(by_connection)):
+            worker = by_connection[ready]  # type: ignore[index]
+            try:
+                answer = worker.connection.recv()
+            except (EOFError, OSError):
+                waiting.extendleft(reversed(self._bury(worker)))
+                continue
+            if isinstance(answer, GraderError):
+                raise answer
+            task = worker.dealt.popleft()
+            self._deaths = 0
+            if answer.row is None:
+                waiting.append(replace(task, wait=True))
+            else:
+                yield answer
+
+    def _bury(self, worker: Worker) -> list[Task]:
+        """Replace a worker that died; what it was dealt, the submission it died over marked."""
+        worker.end()
+        self._workers.remove(worker)
+        self._deaths += 1
+        if self._deaths > DEATHS * self._jobs:
+            status = worker.process.exitcode
+            raise GraderFault(f"the grader's own processes keep dying (exit status {status})")
+        self._hire(1)
+        first, *others = worker.dealt
+        return [replace(first, deaths=first.deaths + 1), *others]
+
+    def _hire(self, count: int) -> None:
+        """Start workers: each with an opener of its own, one that is handed over as long as there are any."""
+        inherits = can_inherit()
+        start = get_context("fork").Process if inherits else get_context("spawn").Process
+        gc.collect()
+        gc.freeze()  # what is alive now is shared with the workers for as long as neither side touches it
+        for _ in range(count):
+            ours, theirs = Pipe()
+            boxes = self._openers.pop(0) if inherits and self._openers else None
+            held = [worker.connection for worker in self._workers] + [ours]
+            legacy = Legacy(boxes, tuple(self._openers), tuple(held)) if inherits else Legacy()
+            process = start(target=_work, args=(theirs, self._job(inherits), legacy), daemon=True)
+            with warnings.catch_warnings():
+                # The other threads are those of a library for linear algebra, which sees to a fork itself.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
+            theirs.close()
+            if boxes is not None:
+                boxes.hand_over()
+            self._workers.append(Worker(process, ours))
+        gc.unfreeze()
+
+    def _job(self, inherits: bool) -> Job:
+        return self._common if inherits else replace(self._common, workshop=self._common.workshop.bare())
+
+    def _dismiss(self) -> None:
+        """End the workers: those that have nothing left to do by themselves, the others at once."""
+        for worker in self._workers:
+            worker.connection.close()
+        while self._workers:
+            worker = self._workers.pop()
+            worker.process.join(0 if worker.dealt else LEAVE_S)
+            worker.end()
+
+
+def can_inherit() -> bool:
+    """Whether workers may be forked from a process that has worked out the truth.
+
+    Linux alone promises that a fork goes on as it should, and torch's autograd not where it drives a GPU.
+    """
+    import torch
+
+    return sys.platform == "linux" and torch.cuda.device_count() == 0
+
+
+@dataclass(frozen=True)
+class Legacy:
+    """What a forked worker finds open: its own opener of boxes, and what belongs to others."""
+
+    boxes: Opener | None = None
+    openers: Sequence[Opener] = ()
+    connections: Sequence[Connection] = ()
+
+    def renounce(self) -> None:
+        """Close what belongs to others: while it is open here, nobody could tell that its owner has gone."""
+        for connection in self.connections:
+            connection.close()
+        for boxes in self.openers:
+            boxes.hand_over()
+
+
+def _work(connection: Connection, job: Job, legacy: Legacy) -> None:
+    """Be a worker: grade what comes until the parent closes the connection."""
+    # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    legacy.renounce()
+    with suppress(EOFError, OSError), Desk(job, legacy.boxes) as desk:
+        try:
+            while True:
+                connection.send(desk.do(connection.recv()))
+        except GraderError as error:
+            connection.send(error)
+
+
+class Desk:
+    """Where one worker grades: a judge, and an opener of boxes that is replaced when it fails."""
+
+    def __init__(self, job: Job, boxes: Opener | None) -> None:
+        self._job = job
+        self._closing = ExitStack()
+        self._judge = self._appoint(boxes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def do(self, task: Task) -> Done:
+        """Grade a submission, unless its result is kept or another run is at it.
+
+        Raises:
+            IsolationError: no box can be opened.
+            OperatorError: the result cannot be written.
+        """
+        handed_in = self._job.workshop.read(task.path)
+        store, key = self._job.store, self._job.terms.key(handed_in)
+        with store.claim(handed_in.name, wait=task.wait) as is_ours:
+            if not is_ours:
+                return Done(task.path)
+            # Another run may have graded it since this one looked.
+            if not self._job.regrade and store.is_kept(handed_in.name, key):
+                return Done.of(task.path, store.load(handed_in.name), kept=True)
+            scorecard = self._grade(handed_in, task)
+            store.keep(scorecard, None if scorecard.at_fault else key)
+            return Done.of(task.path, scorecard)
+
+    def _grade(self, handed_in: Submission, task: Task) -> Scorecard:
+        """The scorecard of a submission; where the grader fails on it, one that says so."""
+        if task.deaths >= DEATHS:
+            return replace(self._judge, fault=LOST).grade(handed_in)
+        for _ in range(TRIES):
+            try:
+                return self._judge.grade(handed_in)
+            except IsolationError as error:
+                self._judge = self._appoint()
+                _ = self._judge.opener.isolation  # if not even this can be told, the run is over
+                excuse = str(error)
+            except OperatorError:
+                raise
+            except Exception as error:
+                # A bug of ours; the other submissions need not suffer for it.
+                traceback.print_exc()
+                excuse = f"{type(error).__name__}: {error}"
+                break
+        return replace(self._judge, fault=excuse).grade(handed_in)
+
+    def _appoint(self, boxes: Opener | None = None) -> Judge:
+        """A judge, with an opener of boxes that was handed over or a new one."""
+        self._closing.close()
+        if boxes is None:
+            hidden = self._job.workshop.course.hidden
+            boxes = self._closing.enter_context(opener(hidden, self._job.isolation))
+        else:
+            self._closing.callback(boxes.close)
+        return self._job.workshop.judge(boxes)

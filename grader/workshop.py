@@ -1,0 +1,80 @@
+"""Where a course's submissions are graded: its exercises, and a bench for each, made once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader import submission
+from grader.course import Course
+from grader.exercise import Exercise
+from grader.settings import Settings
+from grader.submission import HandedIn, Submission
+
+if TYPE_CHECKING:
+    from grader.bench import Bench
+    from grader.box.box import Opener
+    from grader.judge import Judge
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A course and the settings it is graded with.
+
+    Args:
+        course: the course.
+        only: ids of the exercises to grade, all of them where empty.
+        settings: what the operator chose.
+    """
+
+    course: Course
+    only: tuple[str, ...]
+    settings: Settings
+
+    @cached_property
+    def exercises(self) -> tuple[Exercise, ...]:
+        """The exercises that are graded.
+
+        Raises:
+            OperatorError, CourseError: one that is asked for is not there, or the course is broken.
+        """
+        return self.course.select(self.only)
+
+    @cached_property
+    def benches(self) -> tuple[Bench, ...]:
+        """A bench for each exercise, with all that does not hang on a submission worked out."""
+        from grader.judge import prepare_benches
+
+        benches = prepare_benches(self.course, self.exercises, self.settings)
+        for bench in benches:
+            for ask in bench.exercise.asks:
+                bench.fault(ask)
+        return benches
+
+    def judge(self, boxes: Opener) -> Judge:
+        """A judge who has boxes opened by this opener."""
+        from grader.judge import Judge
+
+        return Judge(boxes, self.benches, self.settings, exercises=self.course.exercises)
+
+    def read(self, path: Path) -> Submission:
+        """Read a submission; what cannot be read is a problem of its own, not of the run."""
+        ids = self.course.ids
+        wanted = tuple(exercise.id for exercise in self.exercises)
+        try:
+            return submission.read(path, ids, wanted)
+        except OSError as error:
+            return _unreadable(path, wanted, f"cannot be read: {error.strerror}")
+
+    def bare(self) -> Workshop:
+        """The same workshop with nothing made yet, small enough to be sent to another process."""
+        return Workshop(Course(self.course.root), self.only, self.settings)
+
+
+def _unreadable(path: Path, ids: Iterable[str], problem: str) -> Submission:
+    files = {name: HandedIn(f"{name}.py", problem=problem) for name in ids}
+    return Submission(submission.name_of(path), path, hashlib.sha256(problem.encode()).hexdigest(), files)

@@ -1,0 +1,128 @@
+"""A result is kept only whole; who holds a submission holds it alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grader.errors import OperatorError
+from grader.scorecard import SubmissionId
+from grader.store import RECORDS, STALE_S, Shelf, Store, stem
+from tests.reports.builders import perfect, sample
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "out")
+    store.open()
+    return store
+
+
+def test_what_is_kept_is_found_again(store: Store) -> None:
+    card = sample()
+    store.keep(card, "key")
+    assert store.is_kept(card.submission.name, "key")
+    assert store.load(card.submission.name) == card
+    assert not store.is_kept(card.submission.name, "other key")
+    assert not store.is_kept("nobody", "key")
+
+
+def test_a_result_without_a_key_is_written_and_not_kept(store: Store) -> None:
+    store.keep(perfect(), None)
+    assert store.path("alice", ".html").exists()
+    assert not store.knows("alice")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".html"])
+@pytest.mark.parametrize("harm", ["torn", "gone", "changed"])
+def test_a_file_that_is_not_as_it_was_written_is_not_kept(store: Store, suffix: str, harm: str) -> None:
+    store.keep(perfect(), "key")
+    path = store.path("alice", suffix)
+    whole = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-7] if harm == "torn" else whole.replace(b"26", b"27"))
+    assert not store.is_kept("alice", "key")
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", "{", "[]", "null", '{"key": "key"}', '{"key": "key", "files": {}}', '{"key": "key", "files": 3}'],
+)
+def test_a_record_that_is_not_one_keeps_nothing(store: Store, record: str) -> None:
+    store.keep(perfect(), "key")
+    (store.out / RECORDS / "alice.json").write_text(record)
+    assert not store.is_kept("alice", "key")
+
+
+def test_names_of_the_class_are_not_a_submissions(store: Store) -> None:
+    names = [
+        "gradebook",
+        "Gradebook",
+        "gradebook~",
+        "gradebook~~",
+        "a" * 250,
+        "ä" * 150,
+        "ä" * 151,
+        "x",
+        "x~",
+    ]
+    stems = [stem(name) for name in names]
+    assert len(set(stems)) == len(names)
+    assert not {"gradebook"} & {one.casefold() for one in stems}
+    for name in names:
+        store.keep(replace(perfect(), submission=SubmissionId(name, "d")), "key")
+        assert store.is_kept(name, "key")
+
+
+def test_scorecards_on_a_shelf_are_read_when_looked_at(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.keep(replace(perfect(), submission=SubmissionId(name, "d")), None)
+    shelf = Shelf(store, ("c", "a", "b"))
+    assert [card.submission.name for card in shelf] == ["c", "a", "b"]
+    assert [card.submission.name for card in shelf[1:]] == ["a", "b"]
+    assert shelf[-1].submission.name == "b"
+
+
+def _hold(store: Store, seconds: float) -> None:
+    with store.claim("ada", wait=True):
+        (store.out / "held").touch()
+        time.sleep(seconds)
+        os._exit(0)  # not even a proper end is needed for the lock to go
+
+
+def test_one_process_at_a_time_holds_a_submission(store: Store) -> None:
+    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(store, 1.5))
+    holder.start()
+    while not (store.out / "held").exists():
+        time.sleep(0.01)
+    with store.claim("ada", wait=False) as is_ours:
+        assert not is_ours
+    with store.claim("ben", wait=False) as is_ours:
+        assert is_ours
+    with store.claim("ada", wait=True) as is_ours:
+        assert is_ours
+    holder.join()
+
+
+def test_what_a_killed_run_left_half_written_goes_in_time(store: Store) -> None:
+    old, new = store.out / ".abc.tmp", store.out / ".def.tmp"
+    for path in (old, new):
+        path.write_text("half")
+    long_ago = time.time() - 2 * STALE_S
+    os.utime(old, (long_ago, long_ago))
+    store.open()
+    assert not old.exists()
+    assert new.exists(), "another run may be writing it"
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OperatorError, match="--out"):
+        Store(tmp_path / "file" / "out").open()

@@ -1,0 +1,112 @@
+"""A training is graded by its steps: right loops earn every point, wrong ones the points they deserve."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from grader.judge import Judge
+from grader.scorecard import Gradient, Scorecard
+from tests.conftest import Desk
+from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, SOURCE, TRAINED, Mistake
+
+STYLES = {
+    "as published": SOURCE,
+    "one operation for dC": FAST,
+    "in place, by a method": FAST.replace("p.data += -lr * grad", "p.sub_(lr * grad)"),
+    "data replaced": FAST.replace("p.data += -lr * grad", "p.data = p.data - lr * grad"),
+    "losses as a tensor": FAST.replace("return lossi", "return torch.tensor(lossi)"),
+    "losses as tensors": FAST.replace("loss.item()", "loss"),
+    "gradients as a tuple": FAST.replace("dbngain, dbnbias]", "dbngain, dbnbias)").replace("[dC", "(dC"),
+    "by number": FAST.replace(
+        "for i, ((Xb, Yb), lr) in enumerate(zip(batches, learning_rates)):",
+        "for i in range(len(batches)):\n            (Xb, Yb), lr = batches[i], learning_rates[i]",
+    ),
+    "requires_grad": FAST.replace(
+        "    lossi = []", "    lossi = []\n    for p in parameters: p.requires_grad = True"
+    ),
+    "batches in a list first": FAST.replace("    lossi = []", "    lossi = []\n    batches = list(batches)"),
+    "every input overwritten": FAST.replace("    return loss, [dC", "    Xb.zero_()\n    return loss, [dC"),
+}
+
+
+def graded(desk: Desk, source: str) -> dict[str, Gradient]:
+    return asks(desk.grade({EXERCISE: source}))
+
+
+def asks(card: Scorecard) -> dict[str, Gradient]:
+    (result,) = (exercise for exercise in card.exercises if exercise.id == EXERCISE)
+    return {gradient.name: gradient for gradient in result.gradients}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_right_loop_earns_every_point(desk: Desk, style: str) -> None:
+    found = graded(desk, STYLES[style])
+    assert tuple(found) == GRADIENTS + TRAINED
+    for gradient in found.values():
+        assert gradient.outcome.scores, gradient
+        assert gradient.hint is None
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=str)
+def test_a_mistake_costs_what_it_must_and_is_named(desk: Desk, mistake: Mistake) -> None:
+    found = graded(desk, mistake.source)
+    outcomes = {
+        name: gradient.outcome.value for name, gradient in found.items() if not gradient.outcome.scores
+    }
+    assert outcomes == mistake.costs
+    assert all(found[name].score == 0 for name in outcomes)
+    for ask, kind in mistake.hints.items():
+        hint = found[ask].hint
+        assert hint is not None, ask
+        assert hint.kind == kind, hint
+    if mistake.says:
+        assert any(mistake.says in g.hint.message for g in found.values() if g.hint), [
+            g.hint for g in found.values()
+        ]
+
+
+def test_nothing_but_seconds_differs_between_runs(desk: Desk) -> None:
+    one, two = (without_seconds(json.loads(desk.grade({EXERCISE: FAST}).as_json())) for _ in range(2))
+    assert one == two
+
+
+def without_seconds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_seconds(item) for key, item in value.items() if key != "seconds"}
+    return [without_seconds(item) for item in value] if isinstance(value, list) else value
+
+
+def test_time_is_reported(desk: Desk) -> None:
+    card = desk.grade({EXERCISE: FAST})
+    timings = {exercise.id: exercise.timing for exercise in card.exercises}
+    timing = timings.pop(EXERCISE)
+    assert timing is not None
+    assert timing.steps == 300
+    assert timing.hand.seconds > 0 and timing.autograd.seconds > 0
+    assert set(timings.values()) == {None}
+
+
+def test_the_reference_trains_as_autograd_does(judge: Judge) -> None:
+    (bench,) = (bench for bench in judge.benches if bench.exercise.id == EXERCISE)
+    assert bench.faults == {}
+    (trajectory,) = bench.trajectories.values()
+    (drop,) = trajectory.trials("descent")
+    assert float(drop.truth.precise) > 0.5
+
+
+def test_tolerances_are_tight_and_leave_room(judge: Judge) -> None:
+    """Autograd in float32 stays far inside; the closest mistake, n for n - 1, is far outside."""
+    (bench,) = (bench for bench in judge.benches if bench.exercise.id == EXERCISE)
+    (trajectory,) = bench.trajectories.values()
+    for trial in trajectory.trials("losses") + trajectory.trials("parameters"):
+        assert trial.truth.difference(trial.truth.autograd) <= trial.truth.tolerance / 4, trial.name
+        assert trial.truth.tolerance < 2e-4 * trial.truth.scale, trial.name
+
+
+def test_a_file_that_was_not_handed_in_costs_no_descent(judge: Judge, desk: Desk) -> None:
+    found = asks(desk.grade({"ex2_cross_entropy": ""}))
+    assert {gradient.outcome.value for gradient in found.values()} == {"missing"}
+    assert found["losses"].expected_shape == (300,)
