@@ -12,25 +12,18 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from grader.curve import Curve
+from grader.reports import wording
 from grader.reports.wording import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from grader.training import Moment, Show, Side, Training
+    from grader.training import Moment, Show, Training
 
 CHART_COLUMNS = 64
 PAGE_POINTS = 400
 WIDTH, HEIGHT = 640, 240
 """Of the picture, in its own units."""
-
-SLOW = 1.5
-"""From this ratio on a word is said about what takes the time."""
-
-SLOWNESS = (
-    "Most likely a step's time goes into Python: look for a loop over rows in the backward pass. An "
-    "operation that adds rows at an index, all at once, takes the place of a double loop."
-)
 
 
 class Stop:
@@ -163,17 +156,8 @@ def _lines(training: Training, *, plain: bool) -> Iterator[str]:
 
 def pace(training: Training) -> Iterator[str]:
     """How long a step took, by hand and by autograd, and what to look for where it is slow."""
-    ratio = training.ratio
-    if ratio is None:
-        return
-    hand, autograd = (_milliseconds(side, training.done) for side in (training.hand, training.autograd))
-    yield f"{hand} ms a step by hand, {autograd} ms by autograd: {ratio:.2f} times as long"
-    if ratio > SLOW:
-        yield SLOWNESS
-
-
-def _milliseconds(side: Side, steps: int) -> str:
-    return f"{1000 * side.seconds / steps:.2f}"
+    if training.ratio is not None:
+        yield from wording.pace(training.done, training.hand.seconds, training.autograd.seconds)
 
 
 def _columns(names: tuple[str, ...], across: int = 5) -> Iterator[str]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from grader.reports.wording import LOOKS, Tone, next_step, number, one_line, points, reason
+from grader.reports.wording import LOOKS, Tone, next_step, number, one_line, pace, points, reason
 from grader.scorecard import ExerciseResult, Gradient, Isolation, Scorecard
 
 PLAIN_WIDTH = 80
@@ -168,6 +168,9 @@ def _exercise(exercise: ExerciseResult, page: _Page) -> Iterator[Text | Padding]
         yield _gradient(gradient, sizes, page)
         if why:
             yield Padding(Text(why, overflow="fold"), (0, 0, 0, min(4, page.width // 8)))
+    if (timing := exercise.timing) is not None and timing.autograd.seconds:
+        for sentence in pace(timing.steps, timing.hand.seconds, timing.autograd.seconds):
+            yield Text(sentence, overflow="fold")
 
 
 def _columns(page: _Page) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -174,3 +174,21 @@ def _next(gradient: Gradient, place: tuple[int, int], earned: int, todo: int) ->
         return NextStep("Just one to go: ", gradient.name, phrase, place)
     praise = f" {earned} of {earned + todo} are right already." if earned else ""
     return NextStep("Next: ", gradient.name, phrase + praise, place)
+
+
+SLOW = 1.5
+"""From this ratio on a word is said about what takes the time."""
+
+SLOWNESS = (
+    "Most likely a step's time goes into Python: look for a loop over rows in the backward pass. An "
+    "operation that adds rows at an index, all at once, takes the place of a double loop."
+)
+
+
+def pace(steps: int, hand_seconds: float, autograd_seconds: float) -> Iterator[str]:
+    """How long a step of training took, by hand and by autograd, and what to look for where it is slow."""
+    hand, autograd = (f"{1000 * seconds / steps:.2f}" for seconds in (hand_seconds, autograd_seconds))
+    ratio = hand_seconds / autograd_seconds
+    yield f"{hand} ms a step by hand, {autograd} ms by autograd: {ratio:.2f} times as long"
+    if ratio > SLOW:
+        yield SLOWNESS

@@ -15,6 +15,7 @@ from grader.course import Course
 from grader.curve import Curve
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
+from grader.reports.wording import SLOWNESS
 from grader.training import Moment, Side, Training, train
 from tests.conftest import ROOT
 from tests.training.lecture import EXERCISE, FAST
@@ -147,10 +148,10 @@ def test_a_report_holds_what_there_is_to_say() -> None:
     )
     text, page = report.summary(made), report.page(made)
     assert "2.071" in text and "2.07\n" in text and "ana" in text
-    assert "2.50 times as long" in text and report.SLOWNESS in text
+    assert "2.50 times as long" in text and SLOWNESS in text
     assert "ro&lt;b&gt;in" in page and "<i>" not in page and page.count("<polyline") == 2
     assert "published" not in report.summary(replace(made, published={}))
-    assert report.SLOWNESS not in report.summary(replace(made, autograd=SIDE))
+    assert SLOWNESS not in report.summary(replace(made, autograd=SIDE))
     nothing = Side((), None, None, 0.0)
     broken = replace(made, done=0, hand=nothing, autograd=nothing, names=(), trouble="it \x1b[31mcrashed")
     assert "\x1b" not in report.summary(broken) + report.page(broken)
