@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from grader.course import Course
     from grader.gradebook import Group
     from grader.reporting import Reports
+    from grader.reports.book import Student
     from grader.scorecard import Scorecard
     from grader.workshop import Workshop
 
@@ -179,8 +180,6 @@ def grade_submissions(
 
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
-    from grader import roster as rosters
-    from grader.gradebook import Group
     from grader.layouts import laid_out
     from grader.run import cores
     from grader.settings import Settings
@@ -189,13 +188,15 @@ def grade_submissions(
     wanted = _wanted(reports, assignment, exported, commit_time) if reports else None
     home = _course(course, paths[0])
     workshop = Workshop(home, exercises, Settings(seed, words, time_limit, memory_limit, hints))
-    students = rosters.load(roster) if roster is not None else ()
+    students = _students(roster) if roster is not None else ()
     with laid_out(paths, home.ids, exercises) as layout:
         for notice in layout.notices:
             click.echo(f"grade: {notice}", err=True)
         if len(layout.found) == 1 and not students:
             status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
         else:
+            from grader.gradebook import Group  # a desk has no use for it
+
             group = Group(layout.found, students)
             status = _grade_class(
                 group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
@@ -203,6 +204,13 @@ def grade_submissions(
         if wanted is not None:
             _report(wanted, [one.path for one in layout.found], out)
     context.exit(status)
+
+
+def _students(path: Path) -> tuple[Student, ...]:
+    """Who is in the class."""
+    from grader import roster
+
+    return tuple(roster.load(path))
 
 
 def _wanted(

