@@ -46,8 +46,10 @@ def truth() -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 def is_right(exercise: str, ask: str, stub: Callable[..., torch.Tensor]) -> bool:
     """Whether a stub returns the gradient."""
     values, gradients = truth()
-    known = {name: v.detach() if isinstance(v, torch.Tensor) else v for name, v in values.items()} | gradients
-    answer = stub(**{name: known[name] for name in inspect.signature(stub).parameters})
+    known = {**values, **gradients}
+    wanted = {name: known[name] for name in inspect.signature(stub).parameters}
+    copies = {name: v.detach().clone() if isinstance(v, torch.Tensor) else v for name, v in wanted.items()}
+    answer = stub(**copies)
     expected = gradients[ask]
     scale = float(expected.abs().max())
     return torch.allclose(answer.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5 * scale + 1e-8)

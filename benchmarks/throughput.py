@@ -31,7 +31,8 @@ HERE = Path(__file__).parent
 OTTER = "otter-grader==7.0.0"
 
 OTTER_TEST = """OK_FORMAT = True
-test = {{"name": "{ask}", "points": 1, "suites": [{{"scored": True, "setup": "", "teardown": "", "type": "doctest",
+test = {{"name": "{exercise}_{ask}", "points": 1, "suites": [{{
+  "scored": True, "setup": "", "teardown": "", "type": "doctest",
   "cases": [{{"code": ">>> import rival\\n>>> rival.is_right('{exercise}', '{ask}', {exercise}_{ask})\\nTrue",
               "hidden": False, "locked": False}}]}}]}}
 """
@@ -138,7 +139,7 @@ def otter_installed() -> Iterator[Path]:
         site = subprocess.check_output(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
         )
-        command = [python, "-m", "pip", "install", "--quiet", OTTER]
+        command = [python, "-m", "pip", "install", "--quiet", OTTER, "ipykernel"]
         subprocess.run(command, check=True, capture_output=True, timeout=900)
         # Torch, which takes long to download, from this environment; what otter brings comes first.
         Path(site.strip(), "torch.pth").write_text(sysconfig.get_path("purelib") + "\n")

@@ -21,14 +21,12 @@ from grader.check import Verdict, check, compare
 from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
+from grader.recent import Recent
 from grader.scorecard import Difference, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
 from grader.trial import Trial as Trial
 from grader.trial import part
-
-TRIALS_KEPT = 1024
-"""Sets of trials that are kept for the next submission; a class asks in a few ways for each gradient."""
 
 Reference = Mapping[str, Callable[..., Any]]
 
@@ -50,8 +48,8 @@ class Bench:
     reference: Reference | None
     trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
-    _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=dict, repr=False)
-    _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=dict, repr=False)
+    _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=Recent, repr=False)
+    _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=Recent, repr=False)
     _faults: dict[str, str | None] = field(default_factory=dict, repr=False)
     _references: dict[str, Sequence[Called]] = field(default_factory=dict, repr=False)
     _verdicts: dict[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict, repr=False)
@@ -70,9 +68,6 @@ class Bench:
         """
         key = (ask, parameters)
         if key not in self._trials:
-            if len(self._trials) >= TRIALS_KEPT:
-                # Whoever asks for ever other things costs time, not memory.
-                self._trials.pop(next(iter(self._trials)))
             self._trials[key] = tuple(self._make_trials(ask, parameters))
         return self._trials[key]
 

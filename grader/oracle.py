@@ -19,6 +19,7 @@ from torch import Tensor
 
 from grader.cases import Case, floats
 from grader.forward import LOSS, Step, Values
+from grader.recent import Recent
 
 ROUNDING = 2.0**-24
 """The unit roundoff of float32: one operation is off by at most this, relatively."""
@@ -101,7 +102,7 @@ class Oracle:
 
     case: Case
     _random: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, Truth]] = field(
-        default_factory=dict, repr=False
+        default_factory=Recent, repr=False
     )
 
     @cached_property
