@@ -197,7 +197,8 @@ class Inside:
 
 def _parameters(function: Any) -> list[inspect.Parameter]:
     """The parameters that a value can be handed to by name or place."""
-    if isinstance(function, FunctionType) and not vars(function):
+    # By its type: an object of a class of its own may raise at whatever it is asked, its class included.
+    if type(function) is FunctionType and not vars(function):
         return list(_plain(function))
     try:
         parameters = inspect.signature(function).parameters.values()
