@@ -110,21 +110,25 @@ def laid_out(
     Raises:
         OperatorError: nothing can be graded there, or an archive is broken or far too large.
     """
-    with tempfile.TemporaryDirectory(prefix="grade-") as room:
-        layouts = [_laid_out(path, Path(room, str(i)), exercise_ids, only) for i, path in enumerate(paths)]
+    with ExitStack() as stack:
+
+        def room() -> Path:
+            # Made only where something is laid out anew: who is killed leaves nothing behind elsewhere.
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grade-")))
+
+        layouts = [_laid_out(path, room, exercise_ids, only) for path in paths]
         found = dict.fromkeys(one for layout in layouts for one in layout.found)
         yield Layout(tuple(found), tuple(notice for layout in layouts for notice in layout.notices))
 
 
-def _laid_out(path: Path, room: Path, ids: Sequence[str], only: Sequence[str]) -> Layout:
+def _laid_out(path: Path, room: Callable[[], Path], ids: Sequence[str], only: Sequence[str]) -> Layout:
     if path.suffix.lower() == ZIP and path.is_file():
         with archive.opened(path) as entries:
             pieces = [Piece(entry.place, entry.read) for entry in entries if not _is_junk(entry.place)]
-            return Students(ids, path).settle(pieces, room)
+            return Students(ids, path).settle(pieces, room())
     if path.is_dir() and Students(ids, path).are_told_by_names():
-        return Students(ids, path).settle(
-            [Piece(place, _reader(path / place)) for place in _places(path)], room
-        )
+        pieces = [Piece(place, _reader(path / place)) for place in _places(path)]
+        return Students(ids, path).settle(pieces, room())
     return Layout(tuple(map(Found, submission.find([path], ids, only))))
 
 
