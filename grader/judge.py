@@ -1,31 +1,29 @@
 """Conducts one submission from box to scorecard.
 
-The judge alone knows the truth and writes the score. It asks every function in order, nearest the loss first,
-holds each part of an answer against the truth, and never lets one function's trouble reach another: upstreams
-are the true ones, a box that is lost in one function is replaced for the next, and a function that fails in a
-box where others ran before it is asked once more in a fresh one.
+The judge alone knows the truth and writes the score. It has every function asked in order, the question before
+its answer, holds each part of an answer against the truth, and never lets one function's trouble reach another:
+upstreams are the true ones, and no function answers for what another did in its box.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Self
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 import grader
-from grader.answers import Called, Failed, Stub
-from grader.bench import Bench, Trial, largest
-from grader.box.box import Box, BoxDied, Limits, Opener, Source
+from grader.answers import Failed
+from grader.bench import Bench, largest
+from grader.box.box import Opener
 from grader.cases import RANDOM, cases
-from grader.check import NOT_RUN, Verdict, check, compare
+from grader.check import Verdict, compare
 from grader.course import Course
 from grader.diagnose import diagnose, reduced
 from grader.exercise import Exercise, Function
-from grader.forward import did_you_mean
+from grader.hearing import Hearing, Hearsay
 from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
 from grader.oracle import Oracle
@@ -45,7 +43,8 @@ from grader.scorecard import (
     Timing,
 )
 from grader.settings import Settings
-from grader.submission import HandedIn, Submission
+from grader.sitting import Sitting, sittings
+from grader.submission import Submission
 from grader.trajectory import Trajectory
 
 FRAGILE = "right for this loss, but not for other upstreams: it leans on what happens to hold here"
@@ -107,7 +106,8 @@ class Judge:
         """
         exercises = self.exercises or tuple(bench.exercise for bench in self.benches)
         work = interpret(submission.files, exercises)
-        results = tuple(self._exercise(bench, work.get(bench.exercise.id)) for bench in self.benches)
+        heard = dict(self._hear(work))
+        results = tuple(self._exercise(b, work.get(b.exercise.id), heard) for b in self.benches)
         return Scorecard(
             schema=SCHEMA_ID,
             submission=SubmissionId(submission.name, submission.digest),
@@ -120,13 +120,35 @@ class Judge:
             exercises=results,
         )
 
-    def _exercise(self, bench: Bench, work: Work | None) -> ExerciseResult:
+    @cached_property
+    def _sittings(self) -> tuple[Sitting, ...]:
+        return sittings(self.benches, self.settings)
+
+    def _hear(self, work: Mapping[str, Work]) -> Iterator[tuple[tuple[str, str], Hearsay]]:
+        """What became of each function, by its exercise and its name."""
+        for sitting in self._sittings:
+            with Hearing(self.opener, sitting.limits) as hearing:
+                for turn in sitting.turns:
+                    exercise = turn.bench.exercise.id
+                    heard = self._function(turn.bench, turn.function, work.get(exercise), hearing)
+                    yield (exercise, turn.function.name), heard
+
+    def _function(self, bench: Bench, function: Function, work: Work | None, hearing: Hearing) -> Hearsay:
+        if self.fault is not None:
+            return Hearsay(Failed(Outcome.GRADER_FAULT, self.fault))
+        if work is None:
+            return Hearsay(Failed(Outcome.MISSING, f"no file {bench.exercise.id}.py"))
+        handed_in = work.handed_in
+        if handed_in.problem is not None or handed_in.source is None:
+            fault = Fault("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
+            return Hearsay(Failed(Outcome.ERROR, fault.message, fault))
+        return hearing.ask(bench, function, handed_in.source)
+
+    def _exercise(
+        self, bench: Bench, work: Work | None, every: Mapping[tuple[str, str], Hearsay]
+    ) -> ExerciseResult:
         exercise = bench.exercise
-        handed_in = work.handed_in if work else None
-        limits = self.settings.limits(exercise)
-        source = handed_in.source if handed_in else None
-        with Hearing(self.opener, limits, source, exercise.stubs) as hearing:
-            heard = {f.name: self._function(bench, f, handed_in, hearing) for f in exercise.functions}
+        heard = {function.name: every[exercise.id, function.name] for function in exercise.functions}
         gradients = tuple(
             self._gradient(bench, ask, heard[exercise.function_of(ask).name]) for ask in exercise.asks
         )
@@ -136,25 +158,13 @@ class Judge:
         return ExerciseResult(
             id=exercise.id,
             title=exercise.title,
-            file=handed_in.filename if handed_in else None,
+            file=work.handed_in.filename if work else None,
             score=sum(gradient.score or 0 for gradient in graded),
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
             forward=_forward_lines(exercise),
             timing=next(_timings(bench, heard), None),
         )
-
-    def _function(
-        self, bench: Bench, function: Function, handed_in: HandedIn | None, hearing: Hearing
-    ) -> Hearsay:
-        if self.fault is not None:
-            return Hearsay(Failed(Outcome.GRADER_FAULT, self.fault))
-        if handed_in is None:
-            return Hearsay(Failed(Outcome.MISSING, f"no file {bench.exercise.id}.py"))
-        if handed_in.problem is not None:
-            fault = Fault("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
-            return Hearsay(Failed(Outcome.ERROR, fault.message, fault))
-        return hearing.ask(bench, function)
 
     def _gradient(self, bench: Bench, ask: str, heard: Hearsay) -> Gradient:
         # A descent's witnesses take a while: they are not heard where no descent was handed in.
@@ -163,147 +173,6 @@ class Judge:
         if fault is not None:
             heard = Hearsay(Failed(Outcome.GRADER_FAULT, fault))
         return report(bench, ask, heard.about(ask), self.settings.hints)
-
-
-@dataclass(frozen=True)
-class Hearsay:
-    """What became of one function, or of one thing asked of it.
-
-    Args:
-        failed: the failure that came before any trial.
-        stub: the function as it stands in the submission.
-        trials: the trials and their verdicts, of all that is asked of the function or of one ask.
-        output: what it printed.
-        seconds: how long it took, all cases together.
-        called: what came of each call, as far as they were made.
-        asked: the trials of each ask.
-    """
-
-    failed: Failed | None = None
-    stub: Stub | None = None
-    trials: tuple[tuple[Trial, Verdict], ...] = ()
-    output: str | None = None
-    seconds: float = 0.0
-    called: tuple[Called, ...] = ()
-    asked: Mapping[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict)
-
-    @property
-    def deciding(self) -> Verdict:
-        """The verdict that decides: the first that costs the points, else that of the lecture's case."""
-        if self.failed is not None:
-            return Verdict(self.failed.outcome, failure=self.failed)
-        decisive = [verdict for trial, verdict in self.trials if trial.decides]
-        return next((verdict for verdict in decisive if not verdict.outcome.scores), decisive[0])
-
-    def about(self, ask: str) -> Hearsay:
-        """What became of one of the things asked of the function."""
-        return replace(self, trials=self.asked.get(ask, ()))
-
-
-@dataclass
-class Hearing:
-    """Asks the stubs of one file, one after another; opens another box where one was lost or is in doubt."""
-
-    opener: Opener
-    limits: Limits
-    source: Source | None
-    asks: tuple[str, ...]
-    _box: Box | None = None
-    _stubs: Mapping[str, Stub] = field(default_factory=dict)
-    _failed: Failed | None = None
-    _output: str | None = None
-    _used: bool = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leave()
-
-    def ask(self, bench: Bench, function: Function) -> Hearsay:
-        """Put all trials to one function; once more in a fresh box if it fails where others ran before it."""
-        self._enter()
-        used = self._used
-        heard = self._hear(bench, function)
-        worth_another = heard.deciding.outcome not in (Outcome.MISSING, Outcome.TIMED_OUT)
-        if not used or not worth_another or heard.deciding.outcome.scores or heard.stub is None:
-            return heard
-        self._leave()
-        self._enter()
-        return self._hear(bench, function)
-
-    def _hear(self, bench: Bench, function: Function) -> Hearsay:
-        failed = self._failed or self._unanswerable(bench.exercise, function.name)
-        stub = self._stubs.get(function.name)
-        if failed is not None or stub is None or self._box is None:
-            return Hearsay(failed, stub, output=self._output)
-        parameters = frozenset(_asked(bench.exercise, function.name, stub))
-        self._used = True
-        try:
-            reply = self._box.call(
-                function.name, bench.calls(function, parameters), after=bench.after(function)
-            )
-        except BoxDied as death:
-            self._leave()
-            return Hearsay(death.failed, stub)
-        asked = {
-            ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
-            for ask in function.asks
-        }
-        every = tuple(pair for pairs in asked.values() for pair in pairs)
-        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked)
-
-    def _unanswerable(self, exercise: Exercise, name: str) -> Failed | None:
-        """Why a stub cannot be called, if it cannot: it is not there, or asks for what there is not."""
-        stub = self._stubs.get(name)
-        if stub is None:
-            filename = self.source.filename if self.source else f"{exercise.id}.py"
-            return Failed(Outcome.MISSING, f"no function {name} in {filename}")
-        allowed = exercise.may_ask(name)
-        for parameter in stub.parameters:
-            if parameter.required and parameter.name not in allowed:
-                message = f"{name} asks for `{parameter.name}`, which is not handed out"
-                message += did_you_mean(parameter.name, allowed)
-                return Failed(Outcome.ERROR, message, Fault("UnknownParameter", message, stub.line, ()))
-        return None
-
-    def _enter(self) -> None:
-        """See to it that there is a box in which the file has been loaded, unless it cannot be."""
-        if self._box is not None or self._failed is not None or self.source is None:
-            return
-        self._box = Box(self.opener.open(self.limits), self.limits)
-        self._used = False
-        try:
-            self._stubs, self._failed, self._output = self._box.load(self.source, self.asks)
-        except BoxDied as death:
-            self._leave()
-            self._failed = death.failed
-
-    def _leave(self) -> None:
-        if self._box is not None:
-            self._box.close()
-            self._box = None
-
-
-def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
-    """The parameters of a stub that can be handed out; the others have defaults."""
-    allowed = exercise.may_ask(name)
-    return (parameter.name for parameter in stub.parameters if parameter.name in allowed)
-
-
-def _verdicts(
-    exercise: Exercise, trials: Sequence[Trial], called: Sequence[Called]
-) -> Iterator[tuple[Trial, Verdict]]:
-    """Each answer checked; trials that were not come to, because the function raised, are not run."""
-    for trial in trials:
-        if trial.call >= len(called):
-            yield trial, NOT_RUN
-        else:
-            answer = trial.extract(called[trial.call])
-            strict = exercise.strict_shapes
-            yield trial, check(answer, trial.truth, strict_shapes=strict, derived=trial.derived)
 
 
 def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradient:

@@ -7,21 +7,22 @@ Three parties::
 
     judge    trusted: draws the cases, knows the truth, writes the score
     zygote   trusted: imported torch once; knows no case and no truth; forks boxes
-    box      hostile: one submission's code for one exercise
+    box      hostile: one submission's code
 
 What each may know. The zygote is started with a clean environment before the judge has drawn or computed
 anything, and is told only what to hide and how much a box may use. A box gets the submission's source, and
 per stub the forward values that stub asks for and the true gradients nearer to the loss. It is *never* sent
-the truth of a gradient it has still to be asked for in that exercise: stubs are asked nearest the loss
-first, and another exercise is another box.
+the truth of a gradient it has still to be asked for: see :mod:`grader.sitting` for which stubs share a box, and
+in which order they are asked.
 
 What crosses. Frames (see :mod:`grader.box.frames`) of JSON and safetensors. Nothing is unpickled, and of what
 comes back only the bytes of tensors can earn a point; the rest is words for the student. A reply must carry
 the random number of its request, so that a frame written ahead of time answers nothing.
 
-In which order. ``load`` (source → which stubs there are, what each asks for), then one ``call`` per stub with
-all its cases. The judge sets a deadline for each. Before its reply to a call that trains, a box may send
-``progress`` frames, which are words, too; the judge may send ``stop``, which ends the batches early.
+In which order. ``load`` (a file → which stubs there are, what each asks for), then one ``call`` per stub with
+all its cases; other files may be loaded between. The judge sets a deadline for each. Before its reply to a call
+that trains, a box may send ``progress`` frames, which are words, too; the judge may send ``stop``, which ends the
+batches early.
 
 Who kills whom. The judge kills a box through its pidfd, from outside, when a deadline passes or the protocol
 is broken, and always when it is done; the zygote reaps it and reports how it died. A box killed in one stub
@@ -192,7 +193,7 @@ class BoxDied(Exception):
 
 
 class Box:
-    """One submission's code for one exercise, in a process of its own."""
+    """One submission's code, in a process of its own."""
 
     def __init__(self, process: Process, limits: Limits) -> None:
         self._process = process
@@ -209,13 +210,14 @@ class Box:
         self._process.kill()
 
     def load(
-        self, source: Source, asks: Sequence[str]
+        self, source: Source, asks: Sequence[str], *, into: str = ""
     ) -> tuple[Mapping[str, Stub], Failed | None, str | None]:
         """Run a submission's file.
 
         Args:
             source: the file.
             asks: the stubs of interest.
+            into: what the file is known by in this box, where several are loaded.
 
         Returns:
             The stubs it defines by name, what went wrong if running it failed, and what it printed.
@@ -225,7 +227,9 @@ class Box:
         """
         files = {source.filename: source.content, **source.helpers}
         sizes = [[name, len(content)] for name, content in files.items()]
-        request = Frame({"do": "load", "files": sizes, "asks": list(asks)}, b"".join(files.values()))
+        request = Frame(
+            {"do": "load", "into": into, "files": sizes, "asks": list(asks)}, b"".join(files.values())
+        )
         reply = self._ask(request)
         try:
             output = _text(reply.head["output"]) or None
@@ -241,6 +245,7 @@ class Box:
         function: str,
         cases: Sequence[Arguments],
         *,
+        of: str = "",
         after: Sequence[str] = (),
         watch: Watch | None = None,
     ) -> Reply:
@@ -249,6 +254,7 @@ class Box:
         Args:
             function: its name.
             cases: what it is called with in each.
+            of: the file it is in, as :meth:`load` was told.
             after: the arguments that are looked at again afterwards, for it may change them in place.
             watch: is told how far a call that trains has come, several times a second.
 
@@ -258,7 +264,7 @@ class Box:
         from grader.box import payload
 
         described, body = (cases if isinstance(cases, Calls) else Calls(cases)).packed
-        head = {"do": "call", "function": function, "cases": described}
+        head = {"do": "call", "of": of, "function": function, "cases": described}
         request = Frame({**head, "after": list(after), "watch": watch is not None}, body)
         started = time.perf_counter()
         reply = self._ask(request, watch)
@@ -398,7 +404,8 @@ class Forked:
 class Zygote:
     """A running zygote, as the judge holds it: the opener for Linux.
 
-    Boxes are forked one ahead: while one is being asked, the next is already being made.
+    Boxes are forked one ahead: while one is being asked, the next is already being made, with the limits that
+    came next the last time.
 
     Args:
         hidden: folders that no box may read.
@@ -423,6 +430,8 @@ class Zygote:
         frames.send(self._control, Frame({"hidden": [str(path.resolve()) for path in hidden]}))
         self._ordered: Order | None = None
         self._ready: Forked | None = None
+        self._opened: Limits | None = None
+        self._followed: dict[Limits, Limits] = {}
 
     @property
     def isolation(self) -> Isolation:
@@ -456,7 +465,10 @@ class Zygote:
         if self._ready is None or self._ready.limits != limits:
             self._order(limits)
         box = self._take()
-        self._order(limits)
+        if self._opened is not None:
+            self._followed[self._opened] = limits
+        self._opened = limits
+        self._order(self._followed.get(limits, limits))
         return box
 
     def reap(self, pid: int, *, tell: bool) -> int | None:
@@ -490,7 +502,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         about = {
             "memory_limit_mb": limits.memory_limit_mb,
-            # A backstop only: the judge's clock decides. It must outlast every stub of an exercise.
+            # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
             "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
         }
         frames.send(self._control, Frame({"open": about}))

@@ -62,6 +62,11 @@ class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         self._sources = sources
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The modules it can import."""
+        return tuple(name.removesuffix(".py") for name in self._sources)
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
@@ -79,49 +84,31 @@ class Helpers(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._sources[filename], filename, "exec"), module.__dict__)
 
 
-class Inside:
-    """One submission's file, loaded, and its stubs, called when asked."""
+class File:
+    """One submission's file, and the modules beside it.
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._output = Output()
-        self._sources: dict[str, bytes] = {}
-        self._module: Mapping[str, Any] = {}
+    Args:
+        sources: their bytes by file name, the file itself first.
+    """
 
-    def serve(self) -> None:
-        """Answer the judge's frames until it closes the connection."""
-        sys.stdout = sys.stderr = self._output
-        actions: dict[str, Callable[[Frame], Frame]] = {"load": self._load, "call": self._call}
-        while True:
-            try:
-                request = frames.receive(self._connection)
-            except frames.WireError:
-                return
-            if request.head["do"] == "stop":
-                continue  # it came when there was nothing left to stop
-            reply = actions[request.head["do"]](request)
-            head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
-            frames.send(self._connection, Frame(head, reply.body))
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
+        self._sources = sources
+        self.names: Mapping[str, Any] = {}
 
-    def _load(self, request: Frame) -> Frame:
-        rest = memoryview(request.body)
-        for name, size in request.head["files"]:
-            self._sources[name], rest = bytes(rest[:size]), rest[size:]
-        main = request.head["files"][0][0]
+    def run(self) -> None:
+        """Run it as a module of its own; helpers that another file has imported are imported anew."""
+        main = next(iter(self._sources))
         module = ModuleType(main.removesuffix(".py"))
         module.__file__ = main
+        _forget_helpers()
         sys.modules[module.__name__] = module
         sys.meta_path.insert(0, Helpers({name: code for name, code in self._sources.items() if name != main}))
-        try:
-            exec(compile(self._sources[main], main, "exec"), module.__dict__)
-        except BaseException as error:
-            return Frame({"raised": self._raised(error)})
-        self._module = module.__dict__
-        return Frame({"stubs": [d for name in request.head["asks"] for d in self._described(name)]})
+        exec(compile(self._sources[main], main, "exec"), module.__dict__)
+        self.names = module.__dict__
 
-    def _described(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """The stub of that name, if the module has one: its parameters and its line."""
-        function = self._module.get(name)
+    def described(self, name: str) -> Iterator[Mapping[str, Any]]:
+        """The stub of that name, if the file has one: its parameters and its line."""
+        function = self.names.get(name)
         if function is None:
             return
         yield {
@@ -141,36 +128,7 @@ class Inside:
         except BaseException:  # a stub is any object, and each of its attributes may raise anything
             return None
 
-    def _call(self, request: Frame) -> Frame:
-        tensors = payload.unpack(request.body)
-        returned: dict[str, torch.Tensor] = {}
-        answers, after, taken = [], [], []
-        for number, case in enumerate(request.head["cases"]):
-            arguments = {name: trees.build(described, tensors) for name, described in case.items()}
-            # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
-            kept = {name: _contents(arguments[name]) for name in request.head["after"] if name in arguments}
-            with Reports(self._connection, request.head, arguments, kept) as reports:
-                answers.append(self._answer(request.head["function"], arguments, str(number), returned))
-            describer = trees.Describer(returned)
-            after.append(
-                {name: describer.describe(value, f"{number}.{name}") for name, value in kept.items()}
-            )
-            taken.append(reports.taken)
-            if "raised" in answers[-1]:
-                break
-        head = {"answers": answers, "after": after, "taken": taken}
-        return Frame(head, payload.pack(returned) if returned else b"")
-
-    def _answer(
-        self, name: str, arguments: Mapping[str, Any], key: str, returned: dict[str, torch.Tensor]
-    ) -> Mapping[str, Any]:
-        """Call one function on one case and describe what came back; its numbers go among the returned."""
-        try:
-            return trees.Describer(returned).describe(_apply(self._module[name], arguments), key)
-        except BaseException as error:
-            return {"raised": self._raised(error)}
-
-    def _raised(self, error: BaseException) -> Mapping[str, Any]:
+    def raised(self, error: BaseException) -> Mapping[str, Any]:
         """An exception as data: its kind, type, message, and the student's own lines of its traceback."""
         lines = [] if error.__traceback__ is None else list(self._lines(error.__traceback__))
         line = lines[-1][0] if lines else None
@@ -193,6 +151,80 @@ class Inside:
                     frame.lineno,
                     f"{frame.filename}:{frame.lineno} in {frame.name}: {quoted}"[:MESSAGE_LIMIT],
                 )
+
+
+def _forget_helpers() -> None:
+    """Leave nothing of another file's helpers to be found by their names."""
+    for finder in [one for one in sys.meta_path if type(one) is Helpers]:
+        sys.meta_path.remove(finder)
+        for name in finder.names:
+            sys.modules.pop(name, None)
+
+
+class Inside:
+    """The files of one submission, loaded and called when asked."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._output = Output()
+        self._files: dict[str, File] = {}
+
+    def serve(self) -> None:
+        """Answer the judge's frames until it closes the connection."""
+        sys.stdout = sys.stderr = self._output
+        actions: dict[str, Callable[[Frame], Frame]] = {"load": self._load, "call": self._call}
+        while True:
+            try:
+                request = frames.receive(self._connection)
+            except frames.WireError:
+                return
+            if request.head["do"] == "stop":
+                continue  # it came when there was nothing left to stop
+            reply = actions[request.head["do"]](request)
+            head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
+            frames.send(self._connection, Frame(head, reply.body))
+
+    def _load(self, request: Frame) -> Frame:
+        rest, sources = memoryview(request.body), {}
+        for name, size in request.head["files"]:
+            sources[name], rest = bytes(rest[:size]), rest[size:]
+        file = self._files[request.head["into"]] = File(sources)
+        try:
+            file.run()
+        except BaseException as error:
+            return Frame({"raised": file.raised(error)})
+        return Frame({"stubs": [d for name in request.head["asks"] for d in file.described(name)]})
+
+    def _call(self, request: Frame) -> Frame:
+        tensors = payload.unpack(request.body)
+        file = self._files[request.head["of"]]
+        returned: dict[str, torch.Tensor] = {}
+        answers, after, taken = [], [], []
+        for number, case in enumerate(request.head["cases"]):
+            arguments = {name: trees.build(described, tensors) for name, described in case.items()}
+            # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
+            kept = {name: _contents(arguments[name]) for name in request.head["after"] if name in arguments}
+            with Reports(self._connection, request.head, arguments, kept) as reports:
+                answers.append(_answer(file, request.head["function"], arguments, str(number), returned))
+            describer = trees.Describer(returned)
+            after.append(
+                {name: describer.describe(value, f"{number}.{name}") for name, value in kept.items()}
+            )
+            taken.append(reports.taken)
+            if "raised" in answers[-1]:
+                break
+        head = {"answers": answers, "after": after, "taken": taken}
+        return Frame(head, payload.pack(returned) if returned else b"")
+
+
+def _answer(
+    file: File, name: str, arguments: Mapping[str, Any], key: str, returned: dict[str, torch.Tensor]
+) -> Mapping[str, Any]:
+    """Call one function on one case and describe what came back; its numbers go among the returned."""
+    try:
+        return trees.Describer(returned).describe(_apply(file.names[name], arguments), key)
+    except BaseException as error:
+        return {"raised": file.raised(error)}
 
 
 def _parameters(function: Any) -> list[inspect.Parameter]:

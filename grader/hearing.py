@@ -1,0 +1,193 @@
+"""Functions asked in a box, one after another, and what became of each.
+
+A function never answers for another: a box that is lost in one is replaced for the next, and a function that
+fails in a box where anything else ran before it is asked once more in a fresh one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
+
+from grader.answers import Called, Failed, Stub
+from grader.bench import Bench, Trial
+from grader.box.box import Box, BoxDied, Limits, Opener, Source
+from grader.check import NOT_RUN, Verdict, check
+from grader.exercise import Exercise, Function
+from grader.forward import did_you_mean
+from grader.scorecard import Fault, Outcome
+
+NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
+"""Failures that a fresh box is not tried for: one would be the same there, the other would cost as much again."""
+
+
+@dataclass(frozen=True)
+class Hearsay:
+    """What became of one function, or of one thing asked of it.
+
+    Args:
+        failed: the failure that came before any trial.
+        stub: the function as it stands in the submission.
+        trials: the trials and their verdicts, of all that is asked of the function or of one ask.
+        output: what it printed.
+        seconds: how long it took, all cases together.
+        called: what came of each call, as far as they were made.
+        asked: the trials of each ask.
+    """
+
+    failed: Failed | None = None
+    stub: Stub | None = None
+    trials: tuple[tuple[Trial, Verdict], ...] = ()
+    output: str | None = None
+    seconds: float = 0.0
+    called: tuple[Called, ...] = ()
+    asked: Mapping[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> Verdict:
+        """The verdict that decides: the first that costs the points, else that of the lecture's case."""
+        if self.failed is not None:
+            return Verdict(self.failed.outcome, failure=self.failed)
+        decisive = [verdict for trial, verdict in self.trials if trial.decides]
+        return next((verdict for verdict in decisive if not verdict.outcome.scores), decisive[0])
+
+    def about(self, ask: str) -> Hearsay:
+        """What became of one of the things asked of the function."""
+        return replace(self, trials=self.asked.get(ask, ()))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A submission's file once it has been run: the stubs in it, or why there are none, and what it printed."""
+
+    stubs: Mapping[str, Stub]
+    failed: Failed | None
+    output: str | None
+
+
+@dataclass
+class Hearing:
+    """Asks functions of one submission, of one file or of several, in boxes with the same limits.
+
+    A file is loaded when the first of its functions is asked.
+    """
+
+    opener: Opener
+    limits: Limits
+    _box: Box | None = None
+    _loaded: dict[str, Loaded] = field(default_factory=dict)
+    _broken: dict[str, Loaded] = field(default_factory=dict)
+    _used: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def ask(self, bench: Bench, function: Function, source: Source) -> Hearsay:
+        """Put all trials to one function; once more in a fresh box if it fails where others ran before it.
+
+        Args:
+            bench: its exercise, ready to grade with.
+            function: the function.
+            source: the file it is in.
+        """
+        loaded = self._load(bench.exercise, source)
+        used = self._used
+        heard = self._hear(bench, function, source, loaded)
+        in_doubt = heard.stub is not None and heard.deciding.outcome not in NO_MATTER_WHERE
+        if not used or not in_doubt or heard.deciding.outcome.scores:
+            return heard
+        self._leave()
+        return self._hear(bench, function, source, self._load(bench.exercise, source))
+
+    def _hear(self, bench: Bench, function: Function, source: Source, loaded: Loaded) -> Hearsay:
+        exercise, stub = bench.exercise, loaded.stubs.get(function.name)
+        failed = loaded.failed or _unanswerable(exercise, function.name, stub, source)
+        if failed is not None or stub is None or self._box is None:
+            return Hearsay(failed, stub, output=loaded.output)
+        parameters = frozenset(_asked(exercise, function.name, stub))
+        calls = bench.calls(function, parameters)
+        self._used = True
+        try:
+            reply = self._box.call(function.name, calls, of=exercise.id, after=bench.after(function))
+        except BoxDied as death:
+            self._leave()
+            return Hearsay(death.failed, stub)
+        asked = {
+            ask: tuple(_verdicts(exercise, bench.trials(ask, parameters), reply.called))
+            for ask in function.asks
+        }
+        every = tuple(pair for pairs in asked.values() for pair in pairs)
+        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked)
+
+    def _load(self, exercise: Exercise, source: Source) -> Loaded:
+        """Run a file, unless it has been; once more in a fresh box if it fails where others ran before it."""
+        found = self._loaded.get(exercise.id) or self._broken.get(exercise.id)
+        if found is not None:
+            return found
+        used = bool(self._loaded)
+        loaded = self._run(exercise, source)
+        if loaded.failed is not None and used:
+            self._leave()
+            loaded = self._run(exercise, source)
+        if loaded.failed is not None:
+            self._broken[exercise.id] = loaded
+        return loaded
+
+    def _run(self, exercise: Exercise, source: Source) -> Loaded:
+        """Run a file in the box there is, or in a new one."""
+        if self._box is None:
+            self._box = Box(self.opener.open(self.limits), self.limits)
+        self._used = bool(self._loaded)
+        try:
+            loaded = Loaded(*self._box.load(source, exercise.stubs, into=exercise.id))
+        except BoxDied as death:
+            self._leave()
+            return Loaded({}, death.failed, None)
+        self._loaded[exercise.id] = loaded
+        return loaded
+
+    def _leave(self) -> None:
+        """Give up the box; the next question opens another."""
+        self._loaded, self._used = {}, False
+        if self._box is not None:
+            self._box.close()
+            self._box = None
+
+
+def _unanswerable(exercise: Exercise, name: str, stub: Stub | None, source: Source) -> Failed | None:
+    """Why a stub cannot be called, if it cannot: it is not there, or asks for what there is not."""
+    if stub is None:
+        return Failed(Outcome.MISSING, f"no function {name} in {source.filename}")
+    allowed = exercise.may_ask(name)
+    for parameter in stub.parameters:
+        if parameter.required and parameter.name not in allowed:
+            message = f"{name} asks for `{parameter.name}`, which is not handed out"
+            message += did_you_mean(parameter.name, allowed)
+            return Failed(Outcome.ERROR, message, Fault("UnknownParameter", message, stub.line, ()))
+    return None
+
+
+def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
+    """The parameters of a stub that can be handed out; the others have defaults."""
+    allowed = exercise.may_ask(name)
+    return (parameter.name for parameter in stub.parameters if parameter.name in allowed)
+
+
+def _verdicts(
+    exercise: Exercise, trials: Sequence[Trial], called: Sequence[Called]
+) -> Iterator[tuple[Trial, Verdict]]:
+    """Each answer checked; trials that were not come to, because the function raised, are not run."""
+    for trial in trials:
+        if trial.call >= len(called):
+            yield trial, NOT_RUN
+        else:
+            answer = trial.extract(called[trial.call])
+            strict = exercise.strict_shapes
+            yield trial, check(answer, trial.truth, strict_shapes=strict, derived=trial.derived)

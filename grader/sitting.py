@@ -1,0 +1,115 @@
+"""Which functions share a box, and in which order they are asked there: no answer is in it before its question.
+
+A box is handed the true gradients that its functions ask for, and what one function has been handed, another in
+the same box can find. So exercises share a box only where they are graded on the same cases under the same limits,
+and in an order in which
+
+* the gradient of a tensor is handed out only once every function of which it is asked has answered, and
+* whoever is asked could work out all that has been handed out before from what they may ask for, without coming
+  a step nearer to their own answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from grader.bench import Bench
+from grader.box.box import Limits
+from grader.exercise import Function, tensor_of
+from grader.settings import Settings
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One function's turn to be asked.
+
+    Args:
+        bench: its exercise, ready to grade with.
+        function: the function.
+    """
+
+    bench: Bench
+    function: Function
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The tensors whose gradients it has to give."""
+        gradients = self.bench.exercise.gradients
+        return frozenset(tensor_of(ask) for ask in self.function.asks if ask in gradients)
+
+    @cached_property
+    def handed(self) -> frozenset[str]:
+        """The tensors whose gradients it may be handed."""
+        return frozenset().union(*map(self.bench.exercise.known, self.function.asks))
+
+    @cached_property
+    def harmless(self) -> frozenset[str]:
+        """The tensors whose gradients bring it no nearer to its answer than what it may be handed.
+
+        They lie nearer to the loss than that, or hang on it and on no way from its own tensors to the loss, as a
+        weight does.
+        """
+        forward = self.bench.exercise.forward
+        found = self.handed.union(*map(forward.descendants, self.handed))
+        own = self.asked.union(*map(forward.descendants, self.asked))
+        for name in reversed(forward.names):
+            users = {step.name for step in forward.users(name)}
+            if users and users <= found and name not in own:
+                found |= {name}
+        return found
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """The functions that are asked in one box, as long as it lasts, and what it may use."""
+
+    limits: Limits
+    turns: tuple[Turn, ...]
+
+
+def sittings(benches: Iterable[Bench], settings: Settings) -> tuple[Sitting, ...]:
+    """Every function of some exercises, in as few sittings as can be.
+
+    Args:
+        benches: what the exercises are graded with.
+        settings: what the operator chose, limits among it.
+    """
+    together: dict[tuple[int, Limits], list[Bench]] = {}
+    for bench in benches:
+        limits = settings.limits(bench.exercise)
+        together.setdefault((id(bench.oracles), limits), []).append(bench)
+    return tuple(
+        Sitting(limits, turns) for (_, limits), group in together.items() for turns in _sittings(group)
+    )
+
+
+def _sittings(benches: Sequence[Bench]) -> Iterator[tuple[Turn, ...]]:
+    """The turns of exercises on the same cases: all in one order, or where there is none, each by itself."""
+    each = [tuple(Turn(bench, function) for function in bench.exercise.functions) for bench in benches]
+    merged = tuple(_merged(each))
+    whole = len(merged) == sum(map(len, each))
+    yield from (merged,) if whole else each
+
+
+def _merged(each: Sequence[Sequence[Turn]]) -> Iterator[Turn]:
+    """Turns of several exercises, each exercise's in its own order, for as long as one may come next."""
+    waiting = [list(turns) for turns in each]
+    handed: frozenset[str] = frozenset()
+    while True:
+        heads = [turns[0] for turns in waiting if turns]
+        rest = [turn for turns in waiting for turn in turns]
+        turn = next((head for head in heads if _may_come_next(head, rest, handed)), None)
+        if turn is None:
+            return
+        yield turn
+        handed |= turn.handed
+        next(turns for turns in waiting if turns and turns[0] is turn).pop(0)
+
+
+def _may_come_next(turn: Turn, waiting: Sequence[Turn], handed: frozenset[str]) -> bool:
+    """Whether what a turn is handed gives nothing away to those who still wait."""
+    told = handed | turn.handed
+    others = [other for other in waiting if other is not turn]
+    return all(told.isdisjoint(other.asked) and told <= other.harmless for other in others)

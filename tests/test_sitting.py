@@ -1,0 +1,155 @@
+"""Which functions share a box: no answer is in it before its question, and no exercise's short cut beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from grader.bench import Bench
+from grader.box.box import Arguments, Box, Reply
+from grader.judge import Judge
+from grader.settings import Settings
+from grader.sitting import Sitting, sittings
+from tests.conftest import ROOT, Desk
+
+EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "ex4_training"
+
+
+def told(sitting: Sitting) -> list[tuple[str, str]]:
+    return [(turn.bench.exercise.id, turn.function.name) for turn in sitting.turns]
+
+
+def altered(bench: Bench, asks: Sequence[str], upstreams: Sequence[str]) -> Bench:
+    """The same cases with other questions."""
+    exercise = replace(bench.exercise, asks=tuple(asks), upstreams=tuple(upstreams))
+    return replace(bench, exercise=exercise)
+
+
+def bench_of(judge: Judge, exercise: str) -> Bench:
+    return next(bench for bench in judge.benches if bench.exercise.id == exercise)
+
+
+def test_exercises_on_the_same_cases_share_a_box(judge: Judge) -> None:
+    """The closed forms come before what would give them away; another forward pass has a box of its own."""
+    first, other = map(told, sittings(judge.benches, Settings()))
+    assert {exercise for exercise, _ in other} == {EX4}
+    places = {name: place for place, name in enumerate(first)}
+    assert places[EX2, "dlogits"] < places[EX1, "dprobs"]
+    assert places[EX1, "dhpreact"] < places[EX3, "dhprebn"] < places[EX1, "dbnvar_inv"]
+
+
+def test_every_function_is_asked_once_and_in_its_exercise_s_order(judge: Judge) -> None:
+    turns = [name for sitting in sittings(judge.benches, Settings()) for name in told(sitting)]
+    for bench in judge.benches:
+        own = [function for exercise, function in turns if exercise == bench.exercise.id]
+        assert own == [function.name for function in bench.exercise.functions]
+
+
+def test_other_limits_are_another_box(judge: Judge) -> None:
+    slow = bench_of(judge, EX2)
+    slow = replace(slow, exercise=replace(slow.exercise, time_limit_s=99))
+    found = sittings([bench_of(judge, EX1), slow], Settings())
+    assert [sitting.limits.time_limit_s for sitting in found] == [10, 99]
+    assert len(sittings([bench_of(judge, EX1), slow], Settings(time_limit_s=5))) == 1
+
+
+def test_exercises_that_would_tell_each_other_s_answers_are_kept_apart(judge: Judge) -> None:
+    """Each is handed what is asked of the other: in one box, in whatever order, one answer would be there."""
+    ex1 = bench_of(judge, EX1)
+    one, other = altered(ex1, ["dh"], ["dlogits"]), altered(ex1, ["dlogits"], ["dh"])
+    assert [len(sitting.turns) for sitting in sittings([one, other], Settings())] == [1, 1]
+
+
+@pytest.mark.parametrize(("asks", "upstreams"), [(["dprobs"], []), (["dhpreact"], ["dlogits"])])
+def test_a_closed_form_is_asked_before_its_steps_are_handed_out(
+    judge: Judge, asks: Sequence[str], upstreams: Sequence[str]
+) -> None:
+    ex1 = bench_of(judge, EX1)
+    (sitting,) = sittings([ex1, altered(ex1, asks, upstreams)], Settings())
+    (place,) = [i for i, turn in enumerate(sitting.turns) if turn.bench is not ex1]
+    before = {name for turn in sitting.turns[:place] for name in turn.handed}
+    assert before.isdisjoint(between(ex1, asks[0], upstreams))
+
+
+def between(bench: Bench, ask: str, upstreams: Iterable[str]) -> set[str]:
+    """The tensor asked for, and those on the way from it to what its stub is handed."""
+    forward = bench.exercise.forward
+    own = ask.removeprefix("d")
+    handed = {"loss", *(name.removeprefix("d") for name in upstreams)}
+    beyond = handed.union(*map(forward.descendants, handed))
+    return {own, *forward.descendants(own)} - beyond
+
+
+def test_no_box_holds_an_answer_or_a_step_on_the_way_to_it(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Watches every frame on its way into the boxes of a whole course."""
+    pending = {b.exercise.id: set(b.exercise.asks) for b in judge.benches}
+    handed: dict[Box, set[str]] = {}
+    call = Box.call
+
+    def watched(
+        self: Box, function: str, cases: Sequence[Arguments], *rest: object, of: str, **more: object
+    ) -> Reply:
+        bench = bench_of(judge, of)
+        in_box = handed.setdefault(self, set())
+        if function in bench.exercise.asks:
+            held = {name.removeprefix("d") for name in in_box}
+            closed = bench.exercise.upstreams
+            assert closed is None or held.isdisjoint(between(bench, function, closed)), (of, function)
+        new = {name for arguments in cases for name in arguments if name not in bench.exercise.forward.names}
+        new -= {"parameters", "batches", "learning_rates"}
+        for name in new:
+            assert not any(name in asks for asks in pending.values()), (of, function, name)
+        in_box |= new
+        reply = call(self, function, cases, *rest, of=of, **more)  # type: ignore[arg-type]
+        pending[of] -= set(bench.exercise.function(function).asks)
+        return reply
+
+    monkeypatch.setattr(Box, "call", watched)
+    card = Desk(judge, ROOT).grade_folder(ROOT / "submissions/alice")
+    assert card.perfect
+    assert not any(pending.values())
+    assert len(handed) == 2
+
+
+POISON = "import torch; torch.Tensor.sum = torch.Tensor.mean = torch.Tensor.exp = torch.softmax = None\n"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        POISON,
+        "import torch; torch.set_default_dtype(torch.float64)\n",
+        "import os; os._exit(0)\n",
+        "raise SystemExit\n",
+        "1/0\n",
+        "import sys; sys.meta_path.clear(); sys.modules.clear()\n",
+        "import builtins; builtins.__import__ = None\n",
+    ],
+    ids=["torch", "dtype", "exit", "leave", "error", "imports", "import"],
+)
+@pytest.mark.parametrize("exercise", [EX1, EX2, EX3])
+def test_one_file_s_trouble_is_its_own(desk: Desk, exercise: str, trouble: str) -> None:
+    """The other files are graded as if it were not there, whichever was loaded first."""
+    files: dict[str, str | bytes] = {
+        path.stem: path.read_text("utf-8") for path in (ROOT / "submissions/alice").glob("ex[123]*.py")
+    }
+    card = desk.grade({**files, exercise: f"{trouble}{files[exercise]}"})
+    others = [found for found in card.exercises if found.id in files and found.id != exercise]
+    assert len(others) == 2
+    for found in others:
+        assert found.score == found.max_score, found.id
+
+
+def test_a_file_is_quoted_by_its_own_lines(desk: Desk) -> None:
+    """Two files fail on the same line; each hears its own."""
+    stub = "def {0}():\n    raise ValueError('{0}')  # {0}\n"
+    card = desk.grade({EX1: stub.format("dlogprobs"), EX2: stub.format("dlogits")})
+    said = {e.id: [g.error for g in e.gradients if g.error] for e in card.exercises}
+    for exercise, name in ((EX1, "dlogprobs"), (EX2, "dlogits")):
+        (fault,) = [f for f in said[exercise] if f is not None]
+        assert fault.line == 2
+        assert fault.traceback[-1].endswith(f"# {name}")
