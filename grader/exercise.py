@@ -205,9 +205,11 @@ class Exercise:
 
     def through(self, ask: str) -> tuple[Step, ...]:
         """The forward lines an ask goes back through, top to bottom; none for what is no gradient."""
-        if ask not in self.gradients:
-            return ()
-        return self.forward.frontier(tensor_of(ask), self.known(ask))
+        return self._through.get(ask, ())
+
+    @cached_property
+    def _through(self) -> Mapping[str, tuple[Step, ...]]:
+        return {ask: self.forward.frontier(tensor_of(ask), self.known(ask)) for ask in self.gradients}
 
     def signature(self, ask: str) -> tuple[str, ...]:
         """The parameters a template's function starts with: the values on its lines, and their gradients."""
@@ -225,10 +227,16 @@ class Exercise:
 
     def may_ask(self, name: str) -> tuple[str, ...]:
         """Every parameter name the function of that name may have."""
-        declared = self.function(name).parameters
-        if declared is not None:
-            return declared
-        return self.forward.names + tuple(f"d{tensor}" for tensor in self.known(name))
+        return self._parameters[name]
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, tuple[str, ...]]:
+        return {function.name: self._parameters_of(function) for function in self.functions}
+
+    def _parameters_of(self, function: Function) -> tuple[str, ...]:
+        if function.parameters is not None:
+            return function.parameters
+        return self.forward.names + tuple(f"d{tensor}" for tensor in self.known(function.name))
 
     def _check(self, path: Path) -> None:
         for function in self.declared:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,7 @@ class Hearsay:
     called: tuple[Called, ...] = ()
     asked: Mapping[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def deciding(self) -> Verdict:
         """The verdict that decides: the first that costs the points, else that of the lecture's case."""
         if self.failed is not None:

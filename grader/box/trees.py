@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -89,16 +90,14 @@ class Describer:
     def _tensor(self, value: Tensor, key: str) -> Description:
         # What is sent is what the tensor holds, whatever a class of its own says about it.
         tensor = value if type(value) is Tensor else value.as_subclass(Tensor)
-        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        if tensor.layout is not torch.strided or not tensor.is_cpu or tensor.is_quantized:
             return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
-        about: dict[str, Any] = {
-            "dtype": str(tensor.dtype).removeprefix("torch."),
-            "shape": list(tensor.shape),
-        }
+        about: dict[str, Any] = {"dtype": _name(tensor.dtype), "shape": list(tensor.shape)}
         if not tensor.dtype.is_floating_point or not self._fits(tensor.numel()):
             return about
-        self.tensors[key] = tensor.detach().resolve_neg().to(_sendable(tensor.dtype)).contiguous()
-        return about | {"tensor": key}
+        self.tensors[key] = tensor.resolve_neg().to(_sendable(tensor.dtype))
+        about["tensor"] = key
+        return about
 
     def _numbers(self, values: Sequence[Any], key: str) -> Description:
         if not self._fits(len(values)):
@@ -111,6 +110,11 @@ class Describer:
             return False
         self.left -= entries
         return True
+
+
+@cache
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def kind(value: object) -> str:

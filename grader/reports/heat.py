@@ -57,19 +57,20 @@ class Heat:
 
 
 def _paths(rows: Sequence[str]) -> Iterator[tuple[int, str]]:
-    for intensity in range(1, 10):
-        path = "".join(f"M{x} {y}h{n}v1h-{n}z" for x, y, n in _runs(rows, str(intensity)))
-        if path:
-            yield intensity, path
+    drawn: dict[str, list[str]] = {str(intensity): [] for intensity in range(1, 10)}
+    for digit, x, y, length in _runs(rows):
+        if digit in drawn:
+            drawn[digit].append(f"M{x} {y}h{length}v1h-{length}z")
+    yield from ((int(digit), "".join(runs)) for digit, runs in drawn.items() if runs)
 
 
-def _runs(rows: Sequence[str], digit: str) -> Iterator[tuple[int, int, int]]:
+def _runs(rows: Sequence[str]) -> Iterator[tuple[str, int, int, int]]:
+    """The digit, the place and the length of each run of equal cells."""
     for y, row in enumerate(rows):
         x = 0
-        for found, run in groupby(row):
+        for digit, run in groupby(row):
             length = len(list(run))
-            if found == digit:
-                yield x, y, length
+            yield digit, x, y, length
             x += length
 
 

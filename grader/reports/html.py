@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -18,12 +19,15 @@ from markupsafe import Markup, escape
 from grader.reports import wording
 from grader.reports.heat import Heat
 from grader.reports.wording import LOOKS, Look, NextStep, Tone
-from grader.scorecard import ExerciseResult, ForwardLine, Gradient, Outcome, Scorecard
+from grader.scorecard import CaseResult, ExerciseResult, ForwardLine, Gradient, Outcome, Scorecard
 
 SUFFIX = ".html"
 
 FOLD = 4
 """Lines in a row that an exercise has nothing to do with are folded away from this many on."""
+
+ROWS_KEPT = 4096
+"""Rows of tables of cases that are kept for the next scorecard."""
 
 GROUPS = (
     ("To fix", (Tone.WRONG, Tone.BROKE)),
@@ -157,9 +161,18 @@ def environment() -> Environment:
         "points": wording.points,
         "shape": wording.shape,
         "one_line": wording.one_line,
+        "row": _row,
     }
     environment.globals["LOOKS"] = LOOKS
     return environment
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _row(case: CaseResult) -> Markup:
+    """One case as a row of a table; most are the same in most scorecards of a class."""
+    marks: Any = environment().get_template("marks.html.jinja").module
+    row: Markup = marks.case_row(case, LOOKS[case.outcome])
+    return row
 
 
 def _shown(value: object) -> object:
