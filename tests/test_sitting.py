@@ -153,3 +153,50 @@ def test_a_file_is_quoted_by_its_own_lines(desk: Desk) -> None:
         (fault,) = [f for f in said[exercise] if f is not None]
         assert fault.line == 2
         assert fault.traceback[-1].endswith(f"# {name}")
+
+
+KEEP = """
+import functools, inspect, torch
+torch.kept = {}
+def keeping(stub):
+    @functools.wraps(stub)
+    def kept(**handed):
+        for name, value in handed.items():
+            torch.kept.setdefault(name, []).append(value)
+        return stub(**handed)
+    return kept
+for name, stub in list(globals().items()):
+    if name.startswith("d") and inspect.isfunction(stub):
+        globals()[name] = keeping(stub)
+"""
+
+
+def test_what_one_exercise_is_handed_is_of_no_use_to_another(desk: Desk) -> None:
+    """The steps on the way to a closed form are handed to the stubs of exercise 1, which keep them."""
+    files = {EX1: (ROOT / f"submissions/alice/{EX1}.py").read_text("utf-8") + KEEP}
+    files[EX2] = """
+import torch
+def dlogits(n):
+    return torch.kept["dnorm_logits"][0] + torch.kept["dlogit_maxes"][0] * 0
+"""
+    files[EX3] = """
+import torch
+def dhprebn(hprebn, dhpreact):
+    assert "dhpreact" in torch.kept, "another box"
+    place = [place for place, one in enumerate(torch.kept["dhpreact"]) if one.equal(dhpreact)][0]
+    return torch.kept["dbndiff"][place] + torch.kept["dbnmeani"][place] / len(hprebn)
+"""
+    card = desk.grade({**files})
+    scores = {exercise.id: exercise.score for exercise in card.exercises}
+    assert scores[EX1] == 26
+    assert scores[EX2] == scores[EX3] == 0
+
+
+def test_exercises_do_share_a_box(desk: Desk) -> None:
+    """What the attack above counts on holds: without the order, it would find what it looks for."""
+    files = {EX1: (ROOT / f"submissions/alice/{EX1}.py").read_text("utf-8") + KEEP}
+    alice = (ROOT / f"submissions/alice/{EX3}.py").read_text("utf-8")
+    files[EX3] = f"{alice}\nimport torch\nassert 'dh' in torch.kept and 'dbnraw' not in torch.kept\n"
+    card = desk.grade({**files})
+    (batchnorm,) = [exercise for exercise in card.exercises if exercise.id == EX3]
+    assert batchnorm.score == 1

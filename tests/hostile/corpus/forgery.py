@@ -112,10 +112,9 @@ def dh(h):
 def dh(h):
     import sys
     frame = sys._getframe()
-    while "self" not in frame.f_locals:
+    while "file" not in frame.f_locals:
         frame = frame.f_back
-    box = frame.f_locals["self"]
-    box._raised = lambda error: {"kind": "exact", "type": "Right", "message": "", "line": 1, "traceback": []}
+    frame.f_locals["file"].raised = lambda error: {"kind": "exact", "type": "Right", "message": "", "line": 1, "traceback": []}
     raise ValueError("exact, please")
 
 # %% dh: a description of the right shape, and no numbers -> wrong_shape
