@@ -283,11 +283,21 @@ LINES_DEPTH = 5
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
+WORDS = {None: "null", True: "true", False: "false"}
+
+
+def _scalar(value: Any) -> str:
+    """A number, a word or a text as JSON; the encoder would set itself up anew for each of them."""
+    kind = type(value)
+    if kind is float or kind is int:
+        return repr(value)
+    return WORDS[value] if value is None or kind is bool else _encode(value)
+
 
 def _laid_out(value: Any, depth: int, margin: str = "\n") -> str:
     """JSON text on lines, as ``json.dumps(indent=1)`` makes it down to some depth, ten times as quickly."""
     if not depth or not value or not isinstance(value, (dict, list)):
-        return _encode(value)
+        return _scalar(value)
     inner = margin + " "
     if isinstance(value, dict):
         items = [f"{_encode(name)}: {_laid_out(item, depth - 1, inner)}" for name, item in value.items()]
