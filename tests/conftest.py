@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from grader import submission
 from grader.box.box import Zygote
@@ -15,6 +16,10 @@ from grader.scorecard import Scorecard
 from grader.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+
+# No test asserts on a time, and so neither do properties: a busy machine takes as long as it takes.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
