@@ -78,4 +78,4 @@ def slim(card: Scorecard) -> Scorecard:
 
 def _slim_exercise(exercise: ExerciseResult) -> ExerciseResult:
     gradients = (replace(g, error_map=None, worst=None, cases=(), through=()) for g in exercise.gradients)
-    return replace(exercise, gradients=tuple(gradients), forward=())
+    return replace(exercise, gradients=tuple(gradients), forward=(), descent=None, training=None)
