@@ -6,8 +6,10 @@ out is whatever a submission returned, so it is described to a limited depth, wi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import torch
@@ -77,6 +79,8 @@ class Describer:
         """A description of anything; ``tensor`` or ``numbers`` name what is sent of it."""
         if isinstance(value, Tensor):
             return self._tensor(value, key)
+        if _is_row(value):
+            return self._row(value, key)
         if not isinstance(value, (list, tuple)):
             return {"other": kind(value)}
         about: dict[str, Any] = {"other": f"{kind(value)} of {len(value)}"}
@@ -85,6 +89,11 @@ class Describer:
         if depth == 0 or len(value) > WIDTH_LIMIT:
             return about
         return about | {"items": [self.describe(v, f"{key}.{i}", depth - 1) for i, v in enumerate(value)]}
+
+    def _row(self, value: Any, key: str) -> Description:
+        """A row of numbers in an array is told as a list of them, and is no tensor."""
+        about = {"other": f"{kind(value)} of {len(value)}"}
+        return {**about, **self._numbers(value.tolist(), key)} if 0 < len(value) <= self.left else about
 
     def _tensor(self, value: Tensor, key: str) -> Description:
         # What is sent is what the tensor holds, whatever a class of its own says about it.
@@ -121,10 +130,18 @@ def kind(value: object) -> str:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value is a real number, plain or in a tensor without dimensions."""
+    """Whether a value is a real number: plain, of numpy's, or in a tensor without dimensions."""
     if isinstance(value, Tensor):
         return value.dim() == 0 and value.device.type == "cpu" and value.dtype.is_floating_point
-    return isinstance(value, (int, float))
+    return isinstance(value, (int, float, Real))  # most are one of the first, and soon told
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is an array of numpy's with one dimension and real numbers."""
+    numpy = sys.modules.get("numpy")  # nobody who has not imported it has an array
+    return (
+        numpy is not None and type(value) is numpy.ndarray and value.ndim == 1 and value.dtype.kind in "fiu"
+    )
 
 
 def _sendable(dtype: torch.dtype) -> torch.dtype:

@@ -35,6 +35,11 @@ def by_number(batches):
 def kinds(x):
     return x, [x, (1, 2.5), None], [torch.tensor(1.0), 2], "word", [[[[x]]]], torch.arange(3)
 
+def arrays(x):
+    import numpy as np
+    row = np.arange(20, dtype=np.float32)
+    return row, list(row), row.reshape(4, 5), np.array(["a"] * 20), np.ones(20, dtype=complex), np.ones(0)
+
 def stuck(batches):
     for step, _ in enumerate(batches):
         while step == 20:
@@ -51,7 +56,7 @@ def drawing() -> Drawing:
 @pytest.fixture
 def box(zygote: Zygote) -> Iterator[Box]:
     with Box(zygote.open(LIMITS), LIMITS) as opened:
-        opened.load(Source("code.py", CODE), ["descend", "by_number", "kinds", "stuck"])
+        opened.load(Source("code.py", CODE), ["descend", "by_number", "kinds", "arrays", "stuck"])
         yield opened
 
 
@@ -111,6 +116,17 @@ def test_whatever_is_returned_is_described(box: Box) -> None:
     assert item(deep, (0, 0, 0)) is None
     assert item(called.answer, (9,)) is None
     assert not isinstance(integers, Returned)
+
+
+def test_a_row_of_numbers_in_an_array_is_a_list_of_them(box: Box) -> None:
+    """And no other array is; to a gradient, which must be a tensor, even that one is none."""
+    (called,) = box.call("arrays", [{"x": torch.ones(1)}]).called
+    assert isinstance(called.answer, Several)
+    row, numbers, *others = called.answer.items
+    for one in (row, numbers):
+        assert isinstance(one, Numbers) and one.tensor.tolist() == list(range(20))
+    assert row.description == "numpy.ndarray of 20"
+    assert {type(other) for other in others} == {Other}
 
 
 def test_a_list_too_wide_too_deep_or_too_long_is_named_and_not_sent() -> None:

@@ -10,26 +10,8 @@ import pytest
 from grader.judge import Judge
 from grader.scorecard import Gradient, Scorecard
 from tests.conftest import Desk
-from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, SOURCE, TRAINED, Mistake
-
-STYLES = {
-    "as published": SOURCE,
-    "one operation for dC": FAST,
-    "in place, by a method": FAST.replace("p.data += -lr * grad", "p.sub_(lr * grad)"),
-    "data replaced": FAST.replace("p.data += -lr * grad", "p.data = p.data - lr * grad"),
-    "losses as a tensor": FAST.replace("return lossi", "return torch.tensor(lossi)"),
-    "losses as tensors": FAST.replace("loss.item()", "loss"),
-    "gradients as a tuple": FAST.replace("dbngain, dbnbias]", "dbngain, dbnbias)").replace("[dC", "(dC"),
-    "by number": FAST.replace(
-        "for i, ((Xb, Yb), lr) in enumerate(zip(batches, learning_rates)):",
-        "for i in range(len(batches)):\n            (Xb, Yb), lr = batches[i], learning_rates[i]",
-    ),
-    "requires_grad": FAST.replace(
-        "    lossi = []", "    lossi = []\n    for p in parameters: p.requires_grad = True"
-    ),
-    "batches in a list first": FAST.replace("    lossi = []", "    lossi = []\n    batches = list(batches)"),
-    "every input overwritten": FAST.replace("    return loss, [dC", "    Xb.zero_()\n    return loss, [dC"),
-}
+from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, TRAINED, Mistake
+from tests.training.styles import STYLES
 
 
 def graded(desk: Desk, source: str) -> dict[str, Gradient]:
