@@ -44,7 +44,7 @@ def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
         return {"tensor": key}
     if isinstance(value, Batches):
         drawing = value.drawing
-        tensors |= {f"{key}.contexts": drawing.contexts, f"{key}.targets": drawing.targets}
+        tensors |= {f"{key}.contexts": _narrow(drawing.contexts), f"{key}.targets": _narrow(drawing.targets)}
         return {"batches": key, "rows": drawing.rows, "steps": drawing.steps, "seed": drawing.seed}
     if isinstance(value, (int, float)):
         return {"number": value}
@@ -63,9 +63,16 @@ def build(described: Description, tensors: Mapping[str, Tensor]) -> Any:
     if "number" in described:
         return described["number"]
     if "batches" in described:
-        contexts, targets = (tensors[f"{described['batches']}.{part}"] for part in ("contexts", "targets"))
+        contexts, targets = (
+            tensors[f"{described['batches']}.{part}"].long() for part in ("contexts", "targets")
+        )
         return Batches(Drawing(contexts, targets, described["rows"], described["steps"], described["seed"]))
     return [build(item, tensors) for item in described["items"]]
+
+
+def _narrow(numbers: Tensor) -> Tensor:
+    """Whole numbers from 0 on in a byte each, where they fit: most of a training's way into its box is theirs."""
+    return numbers.to(torch.uint8) if numbers.numel() and int(numbers.max()) < 256 else numbers
 
 
 @dataclass

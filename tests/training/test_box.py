@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grader.answers import Failed, Numbers, Other, Returned, Several, item
-from grader.box import trees
+from grader.box import frames, trees
 from grader.box.batches import CHUNK, Batches, Drawing
 from grader.box.box import Box, BoxDied, Limits, Progress, Source, Zygote, read_answer
 from grader.scorecard import Outcome
@@ -157,6 +157,18 @@ def test_arguments_are_seen_afterwards_and_progress_on_the_way(box: Box, drawing
     assert isinstance(watched, Returned) and abs(float(watched.tensor[0]) - seen[-1].step) <= 1
     again = box.call("kinds", [{"x": torch.ones(1)}])
     assert again.called[0].taken is None, "the box serves on after a stop"
+
+
+def test_a_training_is_one_question_and_one_answer(
+    box: Box, drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps it makes, they are made in the box: nothing is sent for one."""
+    sent: list[frames.Frame] = []
+    send = frames.send
+    monkeypatch.setattr(frames, "send", lambda *told: (sent.append(told[1]), send(*told))[1])
+    (called,) = box.call("descend", [{"parameters": [torch.zeros(2)], "batches": Batches(drawing)}]).called
+    assert called.taken == STEPS
+    assert [frame.head["do"] for frame in sent] == ["call"]
 
 
 def test_a_loop_by_number_is_stopped_by_an_exception(box: Box, drawing: Drawing) -> None:

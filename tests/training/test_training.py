@@ -32,16 +32,18 @@ Train = Callable[..., Training]
 def train(tmp_path: Path, course: Course, zygote: Zygote) -> Train:
     """Train with a file as if it had been handed in."""
 
-    def train(source: str, steps: int = STEPS, show: Show = lambda moment: True, **named: float) -> Training:
+    def train(
+        source: str, steps: int = STEPS, show: Show = lambda moment: True, time_limit_s: float | None = None
+    ) -> Training:
         (tmp_path / f"{EXERCISE}.py").write_text(source)
-        return trainer(tmp_path, course, steps, **named).train(zygote, show)
+        return trainer(tmp_path, course, steps, time_limit_s).train(zygote, show)
 
     return train
 
 
-def trainer(path: Path, course: Course, steps: int, **named: float) -> Trainer:
+def trainer(path: Path, course: Course, steps: int, time_limit_s: float | None = None) -> Trainer:
     handed_in = submission.read(path, course.ids)
-    return Trainer.of(handed_in, course, Settings(**named), steps=steps)  # type: ignore[arg-type]
+    return Trainer.of(handed_in, course, Settings(), steps=steps, time_limit_s=time_limit_s)
 
 
 def never(moment: Moment) -> bool:
@@ -173,6 +175,20 @@ def test_what_is_published_is_told_of_as_many_steps_alone(
     assert found[1] is not None
     assert (found[1].training, found[1].validation) == (2.07, 2.11)
     assert "lecture's, of its own list" in found[1].by
+
+
+def test_rates_and_limits_grow_with_the_steps(train: Train, tmp_path: Path, course: Course) -> None:
+    """The lecture's two rates over its 200,000 steps; as long for a step as when it is graded, or as chosen."""
+    train("def train(parameters, batches, learning_rates): pass", 1)
+    whole = trainer(tmp_path, course, 200_000)
+    assert whole.trajectory.rates == [0.1 if i < 200_000 / 2 else 0.01 for i in range(200_000)]
+    graded = next(exercise for exercise in course.exercises if exercise.id == EXERCISE)
+    assert whole.limits.memory_limit_mb == graded.memory_limit_mb
+    assert whole.limits.time_limit_s == graded.time_limit_s * 200_000 / 300
+    assert trainer(tmp_path, course, 20).limits.time_limit_s == graded.time_limit_s
+    handed_in = submission.read(tmp_path, course.ids)
+    chosen = Trainer.of(handed_in, course, Settings(memory_limit_mb=99), steps=200_000, time_limit_s=7.0)
+    assert (chosen.limits.memory_limit_mb, chosen.limits.time_limit_s) == (99, 7.0)
 
 
 def test_what_cannot_be_trained_is_refused(train: Train, tmp_path: Path, course: Course) -> None:
