@@ -69,7 +69,7 @@ def _built(kind: Any, value: Any) -> Any:
 
 
 def slim(card: Scorecard) -> Scorecard:
-    """The scorecard without what is for looking at one student's work: pictures, cases, the forward pass.
+    """The scorecard without what is for looking at one student's work: pictures, cases, trainings, forward pass.
 
     No report of a class reads these, and they are most of a scorecard: thousands of slim ones fit in memory.
     """

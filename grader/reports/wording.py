@@ -213,9 +213,14 @@ def loss_rows(training: Training) -> tuple[LossRow, ...]:
     )
     known = any(number is not None for _, *numbers in rows for number in numbers)
     return tuple(
-        LossRow(split, number(one, 4), number(two, 4), number(told, 4) if published else None)
+        LossRow(split, _loss(one), _loss(two), number(told, 4) if published else None)
         for split, one, two, told in (rows if known else ())
     )
+
+
+def _loss(value: float | None) -> str:
+    """A loss with all its digits, so that columns of them can be compared."""
+    return number(value) if value is None or not math.isfinite(value) else f"{value:#.4g}"
 
 
 def how_far(training: Training) -> str:

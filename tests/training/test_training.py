@@ -28,22 +28,34 @@ STEPS = 120
 Train = Callable[..., Training]
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Words enough to have every letter, and few enough to be gone through at once."""
+    names = (ROOT / "exercises/data/names.txt").read_text("utf-8").splitlines()[:2000]
+    assert len(set("".join(names))) == 26
+    path = tmp_path_factory.mktemp("words") / "few.txt"
+    path.write_text("\n".join(names), "utf-8")
+    return path
+
+
 @pytest.fixture
-def train(tmp_path: Path, course: Course, zygote: Zygote) -> Train:
+def train(tmp_path: Path, course: Course, zygote: Zygote, few: Path) -> Train:
     """Train with a file as if it had been handed in."""
 
     def train(
         source: str, steps: int = STEPS, show: Show = lambda moment: True, time_limit_s: float | None = None
     ) -> Training:
         (tmp_path / f"{EXERCISE}.py").write_text(source)
-        return trainer(tmp_path, course, steps, time_limit_s).train(zygote, show)
+        return trainer(tmp_path, course, steps, time_limit_s, few).train(zygote, show)
 
     return train
 
 
-def trainer(path: Path, course: Course, steps: int, time_limit_s: float | None = None) -> Trainer:
+def trainer(
+    path: Path, course: Course, steps: int, time_limit_s: float | None = None, words: Path | None = None
+) -> Trainer:
     handed_in = submission.read(path, course.ids)
-    return Trainer.of(handed_in, course, Settings(), steps=steps, time_limit_s=time_limit_s)
+    return Trainer.of(handed_in, course, Settings(words=words), steps=steps, time_limit_s=time_limit_s)
 
 
 def never(moment: Moment) -> bool:
@@ -55,6 +67,7 @@ def test_a_training_ends_where_autograds_does_and_so_again(train: Train) -> None
     one, two = (train(FAST) for _ in range(2))
     assert one.trouble is None and one.done == STEPS == one.hand.steps == one.autograd.steps
     assert one.hand.averages.training == pytest.approx(one.autograd.averages.training, abs=1e-4)
+    assert one.words == "few.txt"
     assert one.hand.averages.validation == pytest.approx(one.autograd.averages.validation, abs=1e-4)
     assert one.hand.curve == pytest.approx(one.autograd.curve, abs=1e-3)
     first, last = one.hand.curve[0], one.hand.averages.training
@@ -160,10 +173,10 @@ def test_parameters_that_never_change_are_told(train: Train) -> None:
 
 
 def test_what_is_published_is_told_of_as_many_steps_alone(
-    tmp_path: Path, course: Course, zygote: Zygote
+    tmp_path: Path, course: Course, zygote: Zygote, few: Path
 ) -> None:
     (tmp_path / f"{EXERCISE}.py").write_text(FAST)
-    chosen = trainer(tmp_path, course, 20)
+    chosen = trainer(tmp_path, course, 20, words=few)
     descent = chosen.trajectory.descent
     assert descent.published is not None and descent.published.steps == 200_000
     told = replace(descent, published=replace(descent.published, steps=20))
