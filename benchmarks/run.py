@@ -27,6 +27,7 @@ SECTIONS = {
     "throughput": "Throughput on a class, and beside other graders",
     "growth": "As the class grows",
     "stages": "What the time goes into",
+    "training": "Training with one's own backward pass",
 }
 
 Rows = list[tuple[str, str]]

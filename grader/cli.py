@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard import Scorecard
+    from grader.submission import Submission
+    from grader.training import Trainer
     from grader.workshop import Workshop
 
 INTERRUPTED = 130
@@ -245,7 +247,7 @@ def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: 
 
     with open_run(path, workshop, isolation=isolation) as run:
         writable_folder(out)
-        scorecard = run.grade()
+        scorecard = Store(out).richer(run.grade())
         Store(out).keep(scorecard, None)
     if form == "json":
         click.echo(scorecard.as_json(), nl=False)
@@ -457,14 +459,17 @@ def watch(
 
 @cli.command("train")
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@click.option("--steps", type=click.IntRange(1), default=200_000, show_default=True, help="Steps to make.")
+# As many losses as a box sends back, and not many more than fit beside them in the memory of one.
+@click.option(
+    "--steps", type=click.IntRange(1, 1_000_000), default=200_000, show_default=True, help="Steps to make."
+)
 @click.option("--exercise", metavar="ID", help="The exercise that trains, where the course has several.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUT,
     show_default=True,
-    help="Where the page with the curve goes.",
+    help="Where the scorecard goes.",
 )
 @SEED
 @WORDS
@@ -494,34 +499,57 @@ def train(
     time_limit: float | None,
     memory_limit: int | None,
 ) -> None:
-    """Train the network with a submission's own backward pass, from names to names.
+    """Grade a submission, and train the network with its own backward pass, from names to names.
 
-    Ctrl-C stops early and goes on with what there is. Writes OUT/<submission>.training.html.
+    Writes OUT/<submission>.json and OUT/<submission>.html as `grade PATH` does, and once more with the
+    training in them. Ctrl-C stops early and goes on with what there is.
 
     Exit status: 0 trained to the end or stopped by hand, 1 the submission broke down, 2 usage, 3 the grader's
     own fault.
     """
-    from grader import training, training_report
-    from grader.files import writable_folder, write_whole
+    from grader.layouts import laid_out
     from grader.settings import Settings
+    from grader.training import Trainer
+    from grader.workshop import Workshop
 
-    writable_folder(out)
-    settings = Settings(seed, words, time_limit, memory_limit)
-    with training_report.watched(steps) as show:
-        result = training.train(
-            path,
-            steps=steps,
-            course=course,
-            exercise=exercise,
-            isolation=isolation,
-            settings=settings,
-            show=show,
+    home = _course(course, path)
+    workshop = Workshop(home, (), Settings(seed, words, memory_limit_mb=memory_limit))
+    with laid_out([path], home.ids) as layout:
+        if len(layout.found) != 1:
+            raise OperatorError(f"{path}: expected one submission to train with, found {len(layout.found)}")
+        submission = workshop.read(layout.found[0].path)
+        trainer = Trainer.of(
+            submission, home, workshop.settings, steps=steps, exercise=exercise, time_limit_s=time_limit
         )
-    page = out / f"{result.name}.training.html"
-    write_whole(page, training_report.page(result))
-    click.echo(training_report.summary(result, plain=training_report.is_plain()), nl=False)
-    click.echo(f"Curve: {page}")
-    context.exit(1 if result.broke_down else 0)
+        context.exit(_train_one(trainer, submission, workshop, out, isolation))
+
+
+def _train_one(
+    trainer: Trainer, submission: Submission, workshop: Workshop, out: Path, isolation: str
+) -> int:
+    """Grade one submission and train with it; what was graded is kept before the training begins."""
+    from grader.reports import table
+    from grader.run import open_run
+    from grader.store import Store
+    from grader.terms import Terms
+    from grader.training_progress import watched
+
+    store, colour = Store(out), sys.stdout.isatty()
+    with open_run(submission.path, workshop, isolation=isolation) as run:
+        store.open()
+        boxes = run.judge.opener
+        # Under the key of a whole class: its next run keeps the training, unless something has changed.
+        terms = Terms.of(workshop.course, workshop.exercises, workshop.settings, boxes.isolation)
+        key = terms.key(submission)
+        scorecard = run.grade()
+        store.keep(store.richer(scorecard), key)
+        click.echo(table.render(scorecard, colour=colour))
+        with watched(trainer.trajectory.descent.steps) as show:
+            training = trainer.train(boxes, show)
+        store.keep(scorecard.with_training(trainer.exercise, training), key)
+    click.echo(table.render_training(training, colour=colour), nl=False)
+    click.echo(f"Scorecards: {store.path(submission.name, '.html')}")
+    return GraderError.exit_status if scorecard.at_fault else int(training.broke_down)
 
 
 def main(args: Sequence[str] | None = None) -> None:

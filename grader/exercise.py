@@ -36,6 +36,16 @@ DESCENT_ARGUMENTS = ("parameters", "batches", "learning_rates")
 
 
 @dataclass(frozen=True)
+class Published:
+    """What somebody else reports for a whole training: ``by`` says who, and of which words."""
+
+    by: str
+    steps: int
+    training: float
+    validation: float
+
+
+@dataclass(frozen=True)
 class Descent:
     """What a function that trains is given to do.
 
@@ -46,7 +56,7 @@ class Descent:
         held_out: how many windows no step has seen its result is judged on.
         learning_rates: one for each equal part of the steps, so that a rate that is ignored shows.
         start: the case whose parameters it starts from; its ``batch`` and ``block`` are those of each step.
-        published: what others report for a whole training, by split, such as ``training``.
+        published: what others report for a whole training, or None.
     """
 
     trains: tuple[str, ...]
@@ -55,7 +65,7 @@ class Descent:
     held_out: int
     learning_rates: tuple[float, ...]
     start: CaseSettings
-    published: Mapping[str, float]
+    published: Published | None
 
     def rates(self, steps: int) -> list[float]:
         """The learning rate of each of so many steps."""
@@ -272,9 +282,8 @@ def _function(name: str, about: Mapping[str, Any], asks: Sequence[str]) -> Funct
     if about["kind"] == DESCENT:
         start = CaseSettings(name, about.get("seed"), about["sizes"])
         trains, batch, rates = (tuple(about[key]) for key in ("trains", "batch", "learning_rates"))
-        descent = Descent(
-            trains, batch, about["steps"], about["held_out"], rates, start, about.get("published", {})
-        )
+        published = Published(**about["published"]) if "published" in about else None
+        descent = Descent(trains, batch, about["steps"], about["held_out"], rates, start, published)
         places: dict[str, tuple[int, ...]] = {ask: () for ask in asks if ask in (LOSSES, PARAMETERS, DESCENT)}
         return Function(name, places, DESCENT_ARGUMENTS, "the loss of each step", descent)
     places = {ask: place for ask, place in _places(about["returns"]) if ask in asks}

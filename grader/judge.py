@@ -38,9 +38,8 @@ from grader.scorecard import (
     Gradient,
     Outcome,
     Scorecard,
-    Span,
     SubmissionId,
-    Timing,
+    Training,
 )
 from grader.settings import Settings
 from grader.sitting import Sitting, sittings
@@ -163,7 +162,7 @@ class Judge:
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
             forward=_forward_lines(exercise),
-            timing=next(_timings(bench, heard), None),
+            descent=next(_descents(bench, heard), None),
         )
 
     def _gradient(self, bench: Bench, ask: str, heard: Hearsay) -> Gradient:
@@ -231,11 +230,11 @@ def _case_results(bench: Bench, ask: str, heard: Hearsay) -> Iterator[CaseResult
             yield CaseResult(name, Outcome.NOT_RUN if position else outcome, None, tolerance, True)
 
 
-def _timings(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Timing]:
-    """How long a descent took, by hand and by autograd."""
+def _descents(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Training]:
+    """The descents that came to an end, beside autograd's."""
     for name, trajectory in bench.trajectories.items():
         if heard[name].called and not isinstance(heard[name].called[0].answer, Failed):
-            yield Timing(trajectory.descent.steps, Span(heard[name].seconds), Span(trajectory.seconds))
+            yield trajectory.told(heard[name].called[0], heard[name].seconds)
 
 
 def _notes(heard: Hearsay) -> Iterator[str]:

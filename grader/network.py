@@ -77,11 +77,16 @@ class Network:
             alphabet: its characters in order; the first ends a word.
             count: how many.
             generator: where chance comes from.
+
+        Returns:
+            The words; none where the network's scores are no longer finite.
         """
         context = torch.zeros((count, self.contexts.shape[1]), dtype=torch.int64)
         drawn = torch.zeros((count, 0), dtype=torch.int64)
         while drawn.shape[1] < LONGEST and not (drawn == 0).any(1).all():
             scores = self._run(context, torch.zeros(count, dtype=torch.int64))[self._scores]
+            if not scores.isfinite().all():
+                return ()
             letter = torch.multinomial(torch.softmax(scores, 1), 1, generator=generator)
             drawn = torch.cat([drawn, letter], 1)
             context = torch.cat([context[:, 1:], letter], 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files as parts_of
@@ -149,26 +149,67 @@ class ForwardLine:
 
 
 @dataclass(frozen=True)
-class Span:
-    """How long something took."""
+class Averages:
+    """The mean loss on each split of the words, batch norm calibrated; None where it is not known."""
 
+    training: float | None
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What somebody else reports for as many steps; ``by`` says who, and of which words."""
+
+    by: str
+    training: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one way of training came to: by hand, or by autograd.
+
+    ``curve`` has the mean loss of each equal stretch of ``steps`` steps, None for one without a finite loss;
+    it is empty where no losses came back.
+    """
+
+    steps: int
+    curve: tuple[float | None, ...]
+    averages: Averages
     seconds: float
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long so many steps of training took: by hand, and by autograd in the grader. Reported, not scored."""
+class Training:
+    """Steps of stochastic gradient descent by hand, and the same steps by autograd. Reported, not scored.
 
+    ``steps`` were asked for and ``done`` made, on the words of the list ``words``; ``trouble`` says why there
+    were fewer, or what is wrong with the result; ``stopped`` whether somebody stopped it. ``names`` are drawn
+    from the network that was trained by hand.
+    """
+
+    words: str
     steps: int
-    hand: Span
-    autograd: Span
+    done: int
+    trouble: str | None
+    stopped: bool
+    hand: Side
+    autograd: Side
+    published: Published | None
+    names: tuple[str, ...]
+
+    @property
+    def broke_down(self) -> bool:
+        """Whether the submission failed, and nobody stopped it."""
+        return self.trouble is not None and not self.stopped
 
 
 @dataclass(frozen=True)
 class ExerciseResult:
     """One exercise of one submission.
 
-    ``file`` is the student's file, None when there is none; ``timing`` is None where nothing was trained.
+    ``file`` is the student's file, None when there is none. ``descent`` holds the steps it is graded by, None
+    where none came to an end; ``training`` a whole training, None where there was none.
     """
 
     id: str
@@ -178,7 +219,8 @@ class ExerciseResult:
     max_score: float
     gradients: tuple[Gradient, ...]
     forward: tuple[ForwardLine, ...]
-    timing: Timing | None = None
+    descent: Training | None = None
+    training: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +287,11 @@ class Scorecard:
         # A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its
         # backslash form is JSON's own escape for it, so the text still parses to the same string.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+    def with_training(self, exercise: str, training: Training) -> Scorecard:
+        """This scorecard with a whole training of one of its exercises."""
+        exercises = (replace(e, training=training) if e.id == exercise else e for e in self.exercises)
+        return replace(self, exercises=tuple(exercises))
 
     @property
     def perfect(self) -> bool:

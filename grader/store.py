@@ -44,6 +44,9 @@ RESERVED = ("gradebook",)
 LONGEST = 200
 """Bytes of a file's name before its ending; file systems take 255 in all."""
 
+TRAINED = '"training": {'
+"""Stands in the JSON of a scorecard with a whole training."""
+
 STALE_S = 600
 """A half-written file this old was left by a run that was killed."""
 
@@ -128,6 +131,19 @@ class Store:
 
         return load(self.text(name))
 
+    def richer(self, scorecard: Scorecard) -> Scorecard:
+        """A scorecard with the trainings that the stored one of the same work has, and it lacks.
+
+        To train takes minutes; to grade the same work once more must not cost what came of it.
+        """
+        from grader.reports.context import ReportError
+
+        with suppress(OSError, ReportError):
+            # Most have none, and to read a scorecard back takes longer than to find that out.
+            if TRAINED in self.text(scorecard.submission.name):
+                return _with_trainings(scorecard, self.load(scorecard.submission.name))
+        return scorecard
+
     @contextmanager
     def claim(self, name: str, *, wait: bool) -> Iterator[bool]:
         """Hold a submission, so that no other run grades it at the same time.
@@ -194,6 +210,16 @@ def stem(name: str) -> str:
     if len(encoded) <= LONGEST:
         return name
     return encoded[: LONGEST - 20].decode("utf-8", "ignore") + "~" + hashlib.sha256(encoded).hexdigest()[:16]
+
+
+def _with_trainings(scorecard: Scorecard, stored: Scorecard) -> Scorecard:
+    if (stored.submission, stored.grader) != (scorecard.submission, scorecard.grader):
+        return scorecard
+    trainings = {exercise.id: exercise.training for exercise in stored.exercises}
+    for exercise in scorecard.exercises:
+        if exercise.training is None and (training := trainings.get(exercise.id)) is not None:
+            scorecard = scorecard.with_training(exercise.id, training)
+    return scorecard
 
 
 def _sweep(folder: Path) -> None:

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.answers import Answer, Called, Failed, Returned
-from grader.check import Verdict
+from grader.answers import Called, Failed, Returned
+from grader.check import Verdict, check
 from grader.exercise import LOSSES, PARAMETERS
 from grader.scorecard import Hint, Outcome
 from grader.trajectory import Trajectory, losses, parameters
@@ -30,10 +30,11 @@ SECOND = (
     "the first loss is right, the second is not: it is the first step that is wrong. Look at its sign, its "
     "learning rate, and at each parameter's gradient, which must be of the same batch as the loss"
 )
+NOTED = "the parameters end where they should, so the steps are right: what is noted as their loss is off"
 LOGARITHMS = "the returned numbers are logarithms to base 10 of the losses: return the losses themselves"
 AGREES = (
     "the losses are right, the parameters are not: after the last loss there is one more step to make, "
-    "and no other"
+    "and no other, of these very parameters and not of a copy"
 )
 REST = (
     "the parameters are not those that autograd's gradients lead to; see the losses for the first wrong step"
@@ -51,20 +52,23 @@ def explain(trajectory: Trajectory, ask: str, verdict: Verdict, called: Called |
     """
     if verdict.outcome.scores or verdict.outcome in (Outcome.MISSING, Outcome.GRADER_FAULT, Outcome.NOT_RUN):
         return None
-    failed = _failure(verdict, called)
-    if failed is not None:
-        steps = trajectory.descent.steps
-        step = failed.step if called is None else called.taken
-        message = f"{failed.message}; it had come to step {step} of {steps}" if step else failed.message
-        return Hint(str(verdict.outcome), message, None)
-    return Hint(*next(Stumble(trajectory, called).reasons(ask)), None) if called is not None else None
+    failed = called.answer if called is not None and isinstance(called.answer, Failed) else None
+    if called is None or failed is not None:
+        return _broken_off(trajectory, verdict, failed or verdict.failure, called)
+    if verdict.failure is not None:
+        return Hint(str(verdict.outcome), verdict.failure.message, None)
+    return Hint(*next(Stumble(trajectory, called).reasons(ask)), None)
 
 
-def _failure(verdict: Verdict, called: Called | None) -> Failed | None:
-    """Why there is nothing to look at, if there is nothing."""
-    if called is not None and isinstance(called.answer, Failed):
-        return called.answer
-    return verdict.failure
+def _broken_off(
+    trajectory: Trajectory, verdict: Verdict, failed: Failed | None, called: Called | None
+) -> Hint | None:
+    """A descent that did not come to an end: why, and how far it had come."""
+    if failed is None:
+        return None
+    step = failed.step if called is None else called.taken
+    where = f"; it had come to step {step} of {trajectory.descent.steps}" if step else ""
+    return Hint(str(verdict.outcome), f"{failed.message}{where}", None)
 
 
 @dataclass(frozen=True)
@@ -83,25 +87,37 @@ class Stumble:
                 f"it took {taken} of the {steps} batches: there is one step to make for each",
             )
         if ask == LOSSES:
-            yield from self._losses(losses(self.called))
+            yield from self._losses()
+            yield "other_losses", "the losses are not those of the steps"
             return
         if self._unchanged == self.trajectory.descent.trains:
             yield "replaced", REPLACED
-        yield from self._about_losses()
+        yield from self._reshaped()
+        yield from self._losses()
         if ask == PARAMETERS:
             yield from self._parameters()
         yield "other_descent", self._drop() if ask != PARAMETERS else REST
 
-    def _losses(self, answer: Answer) -> Iterator[tuple[str, str]]:
-        if isinstance(answer, Returned):
-            found, steps = answer.tensor.double().flatten(), self.trajectory.descent.steps
-            if len(found) != steps:
-                yield (
-                    "wrong_length",
-                    f"returned {len(found)} losses for {steps} steps: there is one for each, before it",
-                )
-            yield from self._first_wrong(found[:steps])
-        yield "other_losses", "the losses are not those of the steps"
+    def _losses(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with the losses; nothing where nothing is, or where none came back."""
+        answer = losses(self.called)
+        if not isinstance(answer, Returned):
+            return
+        found, steps = answer.tensor.double().flatten(), self.trajectory.descent.steps
+        if len(found) != steps:
+            yield (
+                "wrong_length",
+                f"returned {len(found)} losses for {steps} steps: there is one for each, before it",
+            )
+        yield from self._first_wrong(found[:steps])
+
+    def _reshaped(self) -> Iterator[tuple[str, str]]:
+        """Parameters that are no longer of the shape they were handed over in."""
+        pairs = zip(self.trajectory.initial, parameters(self.called), strict=False)
+        for name, (before, left) in zip(self.trajectory.descent.trains, pairs, strict=False):
+            if left is not None and left.shape != before.shape:
+                found, expected = tuple(left.shape), tuple(before.shape)
+                yield "reshaped", f"{name} came back in the shape {found}, and was handed over in {expected}"
 
     def _first_wrong(self, found: Tensor) -> Iterator[tuple[str, str]]:
         (truth,) = (trial.truth for trial in self.trajectory.trials(LOSSES))
@@ -119,6 +135,8 @@ class Stumble:
             yield "not_finite", f"{agree} not finite from step {int(infinite[0]) + 1} on"
         if bool(((10**found - precise).abs() <= 10 * truth.tolerance + 1e-4).all()):
             yield "logarithms", LOGARITHMS
+        if self._arrives:
+            yield "noted_losses", f"{NOTED} from step {first + 1} on: note each step's own loss, before it"
         if first == 0:
             yield "first_loss", FIRST
         if self._unchanged == self.trajectory.descent.trains:
@@ -132,16 +150,11 @@ class Stumble:
         """Whether the losses go wrong where the learning rate changes."""
         rates = self.trajectory.rates
         for step in range(1, len(rates)):
-            if rates[step] != rates[step - 1] and step < first <= step + NOTICED:
+            if rates[step] != rates[step - 1] and step <= first <= step + NOTICED:
                 change = (
                     f"at step {step + 1} the learning rate goes from {rates[step - 1]:g} to {rates[step]:g}"
                 )
                 yield "learning_rate", f"losses agree up to step {first}; {change}: use the one of each step"
-
-    def _about_losses(self) -> Iterator[tuple[str, str]]:
-        answer = losses(self.called)
-        if isinstance(answer, Returned) and len(answer.tensor.flatten()) == self.trajectory.descent.steps:
-            yield from self._first_wrong(answer.tensor.double().flatten())
 
     def _parameters(self) -> Iterator[tuple[str, str]]:
         if self._unchanged:
@@ -150,7 +163,8 @@ class Stumble:
                 "untrained",
                 f"{names} came back as handed over, bit for bit: is there a step for each parameter?",
             )
-        yield "last_step", AGREES
+        if isinstance(losses(self.called), Returned):
+            yield "last_step", AGREES
 
     def _drop(self) -> str:
         """How far the loss came down on windows that no step has seen, and how far it should."""
@@ -160,6 +174,12 @@ class Stumble:
         held_out = self.trajectory.descent.held_out
         expected = f"autograd's gradients bring it down by {float(truth.precise):.3g}"
         return f"on {held_out} unseen windows the loss fell by {fell}; {expected}"
+
+    @cached_property
+    def _arrives(self) -> bool:
+        """Whether the parameters end where they should."""
+        trials = self.trajectory.trials(PARAMETERS)
+        return all(check(trial.extract(self.called), trial.truth).outcome.scores for trial in trials)
 
     @cached_property
     def _unchanged(self) -> tuple[str, ...]:

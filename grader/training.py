@@ -7,27 +7,28 @@ compared wherever the training ends: at its last step, when somebody stops it, o
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from types import TracebackType
 
 import torch
 from torch import Tensor
 
-from grader import submission
 from grader.answers import Called, Failed, Returned
-from grader.box.batches import Batches
-from grader.box.box import Box, BoxDied, Limits, Progress, Source, Watch
-from grader.box.opening import Isolated, opener
+from grader.box.batches import STOPPED, Batches
+from grader.box.box import Box, BoxDied, Limits, Opener, Progress, Source, Watch
 from grader.course import Course
+from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
 from grader.exercise import PARAMETERS, Exercise, Function
 from grader.network import Network
-from grader.scorecard import Outcome
+from grader.scorecard import Averages, Outcome, Published, Training
 from grader.settings import Settings
-from grader.trajectory import Autograd, Trajectory, losses, parameters
+from grader.submission import Submission
+from grader.trajectory import Autograd, Made, Trajectory, losses, parameters
 
 NAMES = 20
 """How many names are drawn from a trained network."""
@@ -37,6 +38,8 @@ SHOWN_S = 0.5
 
 
 NOTHING = Failed(Outcome.NOT_RUN, "nothing came back")
+
+LOST = "a loop that takes its batches by number ends by an exception then, and its losses are lost with it"
 
 
 @dataclass(frozen=True)
@@ -57,98 +60,91 @@ Show = Callable[[Moment], bool]
 
 
 @dataclass(frozen=True)
-class Side:
-    """What one way of training came to.
+class Trainer:
+    """Trains a network with one submission's own gradients.
 
     Args:
-        losses: of each step, before it.
-        training: the mean loss over the training set, calibrated; None where the network is out of order.
-        validation: the same over the validation set.
-        seconds: how long it took.
+        exercise: the id of the exercise that trains.
+        function: the name of the submission's function that does.
+        source: the submission's file.
+        trajectory: the steps to make.
+        limits: what its box may use; the time is for all of it.
     """
 
-    losses: tuple[float, ...]
-    training: float | None
-    validation: float | None
-    seconds: float
+    exercise: str
+    function: str
+    source: Source
+    trajectory: Trajectory
+    limits: Limits
 
+    @classmethod
+    def of(
+        cls,
+        submission: Submission,
+        course: Course,
+        settings: Settings,
+        *,
+        steps: int,
+        exercise: str | None = None,
+        time_limit_s: float | None = None,
+    ) -> Trainer:
+        """Prepare to train; nothing of the submission has been run yet.
 
-@dataclass(frozen=True)
-class Training:
-    """What a training came to.
+        Args:
+            submission: whose gradients.
+            course: its course.
+            settings: what the operator chose.
+            steps: how many steps to make.
+            exercise: the id of the exercise that trains, where the course has several.
+            time_limit_s: for all steps, or None for as long a step as the exercise allows when it is graded.
 
-    Args:
-        name: the submission's name.
-        steps: how many steps were asked for.
-        done: how many were made.
-        trouble: why there were fewer, or what is wrong with the result; None where all is well.
-        stopped: whether somebody stopped it.
-        hand: by the submission's own gradients.
-        autograd: by autograd's, over the same steps.
-        published: what others report, by split.
-        names: drawn from the submission's own network.
-    """
+        Raises:
+            OperatorError: nothing in the course trains, or too much does.
+            SubmissionError: nothing that could train was handed in.
+        """
+        chosen, function = _trains(course, exercise)
+        words = settings.words or chosen.words
+        assert function.descent is not None and words is not None, "checked when the exercise was loaded"
+        graded = settings.limits(chosen)
+        time_limit_s = time_limit_s or graded.time_limit_s * max(1.0, steps / function.descent.steps)
+        return cls(
+            chosen.id,
+            function.name,
+            _source(submission, chosen),
+            Trajectory(chosen.forward, replace(function.descent, steps=steps), settings.seed, words),
+            Limits(time_limit_s, graded.memory_limit_mb),
+        )
 
-    name: str
-    steps: int
-    done: int
-    trouble: str | None
-    stopped: bool
-    hand: Side
-    autograd: Side
-    published: Mapping[str, float]
-    names: tuple[str, ...]
+    def train(self, boxes: Opener, show: Show = lambda moment: True) -> Training:
+        """Train, and say what it came to.
 
-    @property
-    def broke_down(self) -> bool:
-        """Whether the submission failed, and nobody stopped it."""
-        return self.trouble is not None and not self.stopped
+        Args:
+            boxes: opens the box it runs in.
+            show: is told how it is going, several times a second, and says whether to go on.
 
-    @property
-    def ratio(self) -> float | None:
-        """How many times as long a step by hand took as one by autograd."""
-        return self.hand.seconds / self.autograd.seconds if self.autograd.seconds and self.done else None
-
-
-def train(
-    path: Path,
-    *,
-    steps: int,
-    course: Path | None = None,
-    exercise: str | None = None,
-    isolation: str = "auto",
-    settings: Settings | None = None,
-    show: Show = lambda moment: True,
-) -> Training:
-    """Train a network with a submission's own gradients.
-
-    Args:
-        path: the submission's folder or file.
-        steps: how many steps to make.
-        course: the course's folder, or None for the one around the submission.
-        exercise: the id of the exercise that trains, where the course has several.
-        isolation: which isolation layers must be in force.
-        settings: seed, word list and limits; a time limit is for all of it.
-        show: is told how it is going, several times a second, and says whether to go on.
-
-    Raises:
-        OperatorError: nothing in the course trains, or nothing of it is in the submission.
-        SubmissionError: the submission's file cannot be run.
-        IsolationError: no box can be opened.
-    """
-    settings = settings or Settings()
-    home = Course.at(course) if course is not None else Course.around(path)
-    with opener(home.hidden, Isolated(isolation)) as boxes:
+        Raises:
+            SubmissionError: the submission's file cannot be run, or has no function that trains.
+            IsolationError: no box can be opened.
+        """
         torch.set_num_threads(1)
-        chosen, function = _trains(home, exercise)
-        trajectory = _trajectory(chosen, function, steps, settings)
-        source = _source(path, home, chosen)
-        limits = _limits(chosen, function, steps, settings)
-        with Box(boxes.open(limits), limits) as box, Companion(trajectory) as companion:
-            _load(box, source, function)
-            run = _Run(trajectory, companion, show)
-            run.call(box, function)
-            return run.result(submission.name_of(path), published=settings.words is not None)
+        with (
+            Box(boxes.open(self.limits), self.limits) as box,
+            Companion(self.trajectory) as companion,
+        ):
+            self._load(box)
+            run = _Run(self.trajectory, companion, show)
+            run.call(box, self.function)
+            return run.result()
+
+    def _load(self, box: Box) -> None:
+        try:
+            stubs, failed, _ = box.load(self.source, [self.function])
+        except BoxDied as death:
+            stubs, failed = {}, death.failed
+        if failed is not None:
+            raise SubmissionError(f"{self.source.filename}: {failed.message}")
+        if self.function not in stubs:
+            raise SubmissionError(f"{self.source.filename}: expected a function {self.function}, found none")
 
 
 def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
@@ -161,39 +157,13 @@ def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
     return found[0]
 
 
-def _trajectory(exercise: Exercise, function: Function, steps: int, settings: Settings) -> Trajectory:
-    words = settings.words or exercise.words
-    assert function.descent is not None and words is not None, "checked when the exercise was loaded"
-    return Trajectory(exercise.forward, replace(function.descent, steps=steps), settings.seed, words)
-
-
-def _source(path: Path, course: Course, exercise: Exercise) -> Source:
-    """The submission's file."""
-    ids = tuple(one.id for one in course.exercises)
-    (found,) = submission.find([path], ids, [exercise.id])[:1] or (path,)
-    handed_in = submission.read(found, ids, [exercise.id]).files.get(exercise.id)
+def _source(submission: Submission, exercise: Exercise) -> Source:
+    """The submission's file for an exercise that trains."""
+    handed_in = submission.files.get(exercise.id)
     if handed_in is None or handed_in.source is None:
-        problem = handed_in.problem if handed_in else "found none"
-        raise SubmissionError(f"{path}: expected a file {exercise.id}.py to train with, {problem}")
+        problem = (handed_in.problem if handed_in else None) or "found none"
+        raise SubmissionError(f"{submission.path}: expected a file {exercise.id}.py to train with, {problem}")
     return handed_in.source
-
-
-def _limits(exercise: Exercise, function: Function, steps: int, settings: Settings) -> Limits:
-    """As long for a step as the exercise allows when it is graded."""
-    assert function.descent is not None
-    graded = exercise.time_limit_s * max(1.0, steps / function.descent.steps)
-    return Limits(settings.time_limit_s or graded, settings.memory_limit_mb or exercise.memory_limit_mb)
-
-
-def _load(box: Box, source: Source, function: Function) -> None:
-    try:
-        stubs, failed, _ = box.load(source, [function.name])
-    except BoxDied as death:
-        stubs, failed = {}, death.failed
-    if failed is not None:
-        raise SubmissionError(f"{source.filename}: {failed.message}")
-    if function.name not in stubs:
-        raise SubmissionError(f"{source.filename}: expected a function {function.name}, found none")
 
 
 class _Run:
@@ -206,27 +176,23 @@ class _Run:
         self._shown_at = 0.0
         self._loss: float | None = None
         self._stopped = False
-        self._step = 0
-        self._called = Called(NOTHING)
+        self._called = Called(NOTHING, taken=0)
         self._seconds = 0.0
 
-    def call(self, box: Box, function: Function) -> None:
+    def call(self, box: Box, function: str) -> None:
         """Run the submission's loop; what it comes to, or what it had come to when it broke down, is kept."""
         started = time.perf_counter()
         watch: Watch = self._watch
         try:
-            reply = box.call(function.name, [self._trajectory.arguments()], after=(PARAMETERS,), watch=watch)
+            reply = box.call(function, [self._trajectory.arguments()], after=(PARAMETERS,), watch=watch)
             self._called = reply.called[0]
-            self._step = self._called.taken or 0
         except BoxDied as death:
             self._called = replace(self._called, answer=death.failed)
         self._seconds = time.perf_counter() - started
 
     def _watch(self, progress: Progress) -> bool:
         self._called = Called(self._called.answer, progress.after, progress.step)
-        # The step that is being made is not yet done.
-        self._step = min(max(progress.step - 1, 0), self._trajectory.descent.steps)
-        self._companion.follow(self._step)
+        self._companion.follow(self._done)
         if time.monotonic() - self._shown_at > SHOWN_S:
             self._loss = self._held_out_loss()
             self._shown_at = time.monotonic()
@@ -235,73 +201,105 @@ class _Run:
 
     def _held_out_loss(self) -> float | None:
         found = self._parameters()
-        return float(self._trajectory.held_out(found)) if found is not None else None
+        return _finite(float(self._trajectory.held_out(found))) if found is not None else None
+
+    @property
+    def _taken(self) -> int:
+        """How many batches it took."""
+        return min(self._called.taken or 0, self._trajectory.descent.steps)
+
+    @property
+    def _done(self) -> int:
+        """How many steps it made: where it has not come to an end, the one it is at is not yet done."""
+        if isinstance(self._called.answer, Failed) and not self._ended_by_hand:
+            return max(self._taken - 1, 0)
+        return self._taken
 
     def _parameters(self) -> list[Tensor] | None:
         """The parameters as they were last seen; None where they are no longer what they should be."""
-        found = [p for p in parameters(self._called) if p is not None]
+        found = [p.float() for p in parameters(self._called) if p is not None]
         shapes = [tensor.shape for tensor in self._trajectory.initial]
         sound = [p.shape for p in found] == shapes and all(p.isfinite().all() for p in found)
-        return [p.float() for p in found] if sound else None
+        return found if sound else None
 
-    def result(self, name: str, *, published: bool) -> Training:
+    def result(self) -> Training:
         """What the training came to."""
-        self._step = min(self._step, self._trajectory.descent.steps)
-        made = self._companion.finish(self._step)
-        found = self._parameters()
-        told = losses(self._called)
-        own = tuple(told.tensor.flatten().tolist()) if isinstance(told, Returned) else ()
         descent = self._trajectory.descent
+        made = self._companion.finish(self._done)
+        found, own = self._parameters(), self._losses()
+        network = self._network(found) if found is not None else None
         return Training(
-            name=name,
+            words=self._trajectory.words.name,
             steps=descent.steps,
-            done=self._step,
-            trouble=self._trouble(found),
-            stopped=self._stopped and not isinstance(self._called.answer, Failed),
-            hand=self._side(found, own, self._seconds),
-            autograd=self._side(made.parameters, made.losses, made.seconds),
-            published=descent.published if published else {},
-            names=self._names(found) if found is not None else (),
+            done=self._done,
+            trouble=next(self._troubles(found, own), None),
+            stopped=self._ended_by_hand,
+            hand=side(own, self._seconds, self._averages(network)),
+            autograd=side(made.losses.tolist(), made.seconds, self._averages(self._network(made.parameters))),
+            published=self._published(),
+            names=self._names(network),
         )
 
-    def _trouble(self, found: Sequence[Tensor] | None) -> str | None:
-        steps = self._trajectory.descent.steps
-        if isinstance(self._called.answer, Failed):
-            return f"{self._called.answer.message}; it had come to step {self._step} of {steps}"
-        if self._stopped:
-            return f"stopped at step {self._step} of {steps}"
-        if found is None:
-            return "the parameters came back with numbers that are not finite, or in other shapes"
-        if self._step < steps:
-            return f"it took {self._step} of the {steps} batches"
-        unchanged = all(map(torch.equal, found, self._trajectory.initial))
-        return "the parameters came back unchanged: change them in place" if unchanged else None
+    @property
+    def _ended_by_hand(self) -> bool:
+        """Whether it went on until somebody stopped it: a loop that takes batches by number ends by raising."""
+        answer = self._called.answer
+        if not self._stopped or self._taken == self._trajectory.descent.steps:
+            return False
+        told = answer.fault.message if isinstance(answer, Failed) and answer.fault else None
+        return told == STOPPED or not isinstance(answer, Failed)
 
-    def _side(self, found: Sequence[Tensor] | None, own: Sequence[float], seconds: float) -> Side:
-        if found is None:
-            return Side(tuple(own), None, None, seconds)
-        network, words = self._network(found), self._trajectory.vocabulary
-        block = network.contexts.shape[1]
-        held_out = words.windows(block, words.validation)
-        training = network.loss(*words.windows(block))
-        return Side(tuple(own), training, network.loss(*held_out), seconds)
+    def _losses(self) -> list[float]:
+        """The losses it returned, of no more steps than there are."""
+        told, steps = losses(self._called), self._trajectory.descent.steps
+        return told.tensor.flatten()[:steps].tolist() if isinstance(told, Returned) else []
 
-    def _names(self, found: Sequence[Tensor]) -> tuple[str, ...]:
+    def _troubles(self, found: Sequence[Tensor] | None, own: Sequence[float]) -> Iterator[str]:
+        """What kept it from being a whole and sound training, most telling first."""
+        steps, answer = self._trajectory.descent.steps, self._called.answer
+        if self._ended_by_hand:
+            lost = f"; {LOST}" if isinstance(answer, Failed) else ""
+            yield f"stopped at step {self._taken} of {steps}{lost}"
+        if isinstance(answer, Failed):
+            yield f"{answer.message}; it had come to step {self._taken} of {steps}"
+        infinite = next((step for step, loss in enumerate(own, 1) if not math.isfinite(loss)), None)
+        if infinite is not None:
+            yield f"the losses are not finite from step {infinite} on"
+        if found is None:
+            yield "the parameters came back with numbers that are not finite, or in other shapes"
+        elif self._taken < steps:
+            yield f"it took {self._taken} of the {steps} batches"
+        elif all(map(torch.equal, found, self._trajectory.initial)):
+            yield "the parameters came back unchanged: change them in place"
+
+    def _averages(self, network: Network | None) -> Averages:
+        """The loss on both splits; unknown where the network is out of order."""
+        if network is None:
+            return UNKNOWN
+        words, block = self._trajectory.vocabulary, network.contexts.shape[1]
+        training, validation = (network.loss(*words.windows(block, of)) for of in (None, words.validation))
+        return Averages(_finite(training), _finite(validation))
+
+    def _published(self) -> Published | None:
+        """What others report for as many steps."""
+        told = self._trajectory.descent.published
+        if told is None or self._done != told.steps:
+            return None
+        return Published(told.by, told.training, told.validation)
+
+    def _names(self, network: Network | None) -> tuple[str, ...]:
+        if network is None:
+            return ()
         alphabet = self._trajectory.vocabulary.alphabet
-        return self._network(found).words(alphabet, NAMES, self._trajectory.start.generator("names"))
+        return network.words(alphabet, NAMES, self._trajectory.start.generator("names"))
 
     def _network(self, found: Sequence[Tensor]) -> Network:
         trajectory = self._trajectory
         return Network(trajectory.forward, trajectory.descent, found, trajectory.drawing.contexts)
 
 
-@dataclass(frozen=True)
-class Made:
-    """What autograd came to."""
-
-    losses: tuple[float, ...]
-    parameters: tuple[Tensor, ...]
-    seconds: float
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 class Companion:
@@ -322,8 +320,10 @@ class Companion:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(made=len(self._losses) if kind is not None else None)
 
     def follow(self, step: int) -> None:
         """Go on until so many steps are made; they are made in the background."""
@@ -337,11 +337,14 @@ class Companion:
         self._close()
         if self._error is not None:
             raise self._error
-        return Made(tuple(self._losses), tuple(p.detach() for p in self._parameters), self._seconds)
+        told = torch.tensor(self._losses, dtype=torch.float64)
+        return Made(told, tuple(p.detach() for p in self._parameters), self._seconds)
 
-    def _close(self) -> None:
+    def _close(self, made: int | None = None) -> None:
+        """End the thread once it has caught up; or with the steps that are made, if nobody waits for more."""
         with self._changed:
             self._closed = True
+            self._target = self._target if made is None else min(made, self._target)
             self._changed.notify_all()
         self._thread.join()
 

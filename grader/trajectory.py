@@ -21,11 +21,12 @@ from grader.answers import Answer, Called, Failed, Numbers, Other, Returned
 from grader.box.batches import Batches, Drawing
 from grader.box.box import Arguments
 from grader.cases import Case, draw_case
+from grader.curve import side
 from grader.errors import CourseError
 from grader.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
 from grader.forward import LOSS, Forward, Values
 from grader.oracle import ROUNDING, Truth
-from grader.scorecard import Outcome
+from grader.scorecard import Outcome, Training
 from grader.trial import Trial, tensors
 from grader.words import Words
 
@@ -200,9 +201,30 @@ class Trajectory:
         return shapes.get(ask, ())
 
     @property
-    def seconds(self) -> float:
-        """How long autograd took in float32."""
-        return self._runs[1].seconds
+    def single(self) -> Made:
+        """The descent by autograd in float32, as a submission makes it by hand."""
+        return self._runs[1]
+
+    def told(self, called: Called, seconds: float) -> Training:
+        """A descent that came to an end, for the scorecard.
+
+        Args:
+            called: what came of it.
+            seconds: how long it took.
+        """
+        steps, found = self.descent.steps, losses(called)
+        own = found.tensor.flatten()[:steps].tolist() if isinstance(found, Returned) else []
+        return Training(
+            words=self.words.name,
+            steps=steps,
+            done=min(called.taken or 0, steps),
+            trouble=None,
+            stopped=False,
+            hand=side(own, seconds),
+            autograd=side(self.single.losses.tolist(), self.single.seconds),
+            published=None,
+            names=(),
+        )
 
     def drop(self, called: Called) -> Answer:
         """How far the loss on held-out windows came down, by the judge's own forward pass on what it got."""

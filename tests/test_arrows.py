@@ -28,6 +28,7 @@ ALLOWED = {
     "grader.box.inside": STUDENT_SIDE,
     "grader.box.zygote": STUDENT_SIDE | {"grader.box.inside", "grader.box.pages"},
     "grader.exercise": {"grader.errors", "grader.forward"},
+    "grader.curve": {"grader.scorecard"},
     "grader.recent": set(),
     "grader.oracle": {"grader.cases", "grader.forward", "grader.recent"},
     "grader.check": {"grader.answers", "grader.oracle", "grader.scorecard"},

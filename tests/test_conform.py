@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from grader.conform import compiled
-from tests.reports.builders import sample
+from tests.reports.builders import sample, scorecard, trained
 
 SCHEMAS = {
     name: json.loads(files("grader").joinpath(f"{name}.schema.json").read_text("utf-8"))
@@ -20,7 +20,7 @@ SCHEMAS = {
 }
 QUICK = compiled(SCHEMAS["scorecard"])
 PROPER = Draft202012Validator(SCHEMAS["scorecard"])
-CARD = sample().as_dict()
+CARD = scorecard(*sample().exercises, *trained().exercises).as_dict()
 
 
 def places(value, path=()):

@@ -9,6 +9,9 @@ from typing import NoReturn, overload
 import torch
 from torch import Tensor
 
+STOPPED = "the training was stopped"
+"""What a loop is told that takes batches by number, when there are to be no more."""
+
 CHUNK = 1024
 """Steps whose rows are drawn at once; part of what a seed means."""
 
@@ -62,7 +65,7 @@ class Batches(Sequence[tuple[Tensor, Tensor]]):
         if not 0 <= place < len(self):
             raise IndexError(f"there are {len(self)} batches, and none has the number {step}")
         if self._stopped:
-            raise IndexError("the training was stopped")
+            raise IndexError(STOPPED)
         return self._take(place)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:

@@ -548,7 +548,7 @@ def _called(told: tuple[Any, Any, Any], returned: Mapping[str, Tensor]) -> Calle
     """One call as the box described it: what came back, the arguments afterwards, and the batches taken."""
     answer, after, taken = told
     arguments = {_text(name): read_answer(about, returned) for name, about in after.items()}
-    return Called(read_answer(answer, returned), arguments, taken if isinstance(taken, int) else None)
+    return Called(read_answer(answer, returned), arguments, None if taken is None else _count(taken))
 
 
 def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor]) -> Answer:

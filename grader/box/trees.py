@@ -6,9 +6,11 @@ out is whatever a submission returned, so it is described to a limited depth, wi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import torch
@@ -43,7 +45,7 @@ def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
         return {"tensor": key}
     if isinstance(value, Batches):
         drawing = value.drawing
-        tensors |= {f"{key}.contexts": drawing.contexts, f"{key}.targets": drawing.targets}
+        tensors |= {f"{key}.contexts": _narrow(drawing.contexts), f"{key}.targets": _narrow(drawing.targets)}
         return {"batches": key, "rows": drawing.rows, "steps": drawing.steps, "seed": drawing.seed}
     if isinstance(value, (int, float)):
         return {"number": value}
@@ -62,9 +64,16 @@ def build(described: Description, tensors: Mapping[str, Tensor]) -> Any:
     if "number" in described:
         return described["number"]
     if "batches" in described:
-        contexts, targets = (tensors[f"{described['batches']}.{part}"] for part in ("contexts", "targets"))
+        contexts, targets = (
+            tensors[f"{described['batches']}.{part}"].long() for part in ("contexts", "targets")
+        )
         return Batches(Drawing(contexts, targets, described["rows"], described["steps"], described["seed"]))
     return [build(item, tensors) for item in described["items"]]
+
+
+def _narrow(numbers: Tensor) -> Tensor:
+    """Whole numbers from 0 on in a byte each, where they fit: most of a training's way into its box is theirs."""
+    return numbers.to(torch.uint8) if numbers.numel() and int(numbers.max()) < 256 else numbers
 
 
 @dataclass
@@ -78,6 +87,8 @@ class Describer:
         """A description of anything; ``tensor`` or ``numbers`` name what is sent of it."""
         if isinstance(value, Tensor):
             return self._tensor(value, key)
+        if _is_row(value):
+            return self._row(value, key)
         if not isinstance(value, (list, tuple)):
             return {"other": kind(value)}
         about: dict[str, Any] = {"other": f"{kind(value)} of {len(value)}"}
@@ -86,6 +97,11 @@ class Describer:
         if depth == 0 or len(value) > WIDTH_LIMIT:
             return about
         return about | {"items": [self.describe(v, f"{key}.{i}", depth - 1) for i, v in enumerate(value)]}
+
+    def _row(self, value: Any, key: str) -> Description:
+        """A row of numbers in an array is told as a list of them, and is no tensor."""
+        about = {"other": f"{kind(value)} of {len(value)}"}
+        return {**about, **self._numbers(value.tolist(), key)} if 0 < len(value) <= self.left else about
 
     def _tensor(self, value: Tensor, key: str) -> Description:
         # What is sent is what the tensor holds, whatever a class of its own says about it.
@@ -125,10 +141,18 @@ def kind(value: object) -> str:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value is a real number, plain or in a tensor without dimensions."""
+    """Whether a value is a real number: plain, of numpy's, or in a tensor without dimensions."""
     if isinstance(value, Tensor):
         return value.dim() == 0 and value.device.type == "cpu" and value.dtype.is_floating_point
-    return isinstance(value, (int, float))
+    return isinstance(value, (int, float, Real))  # most are one of the first, and soon told
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is an array of numpy's with one dimension and real numbers."""
+    numpy = sys.modules.get("numpy")  # nobody who has not imported it has an array
+    return (
+        numpy is not None and type(value) is numpy.ndarray and value.ndim == 1 and value.dtype.kind in "fiu"
+    )
 
 
 def _sendable(dtype: torch.dtype) -> torch.dtype:

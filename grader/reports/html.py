@@ -17,9 +17,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from grader.reports import wording
+from grader.reports.curve import HEIGHT, WIDTH, Plot
 from grader.reports.heat import Heat
-from grader.reports.wording import LOOKS, Look, NextStep, Tone
-from grader.scorecard import CaseResult, ExerciseResult, ForwardLine, Gradient, Outcome, Scorecard
+from grader.reports.wording import LOOKS, Look, LossRow, NextStep, Tone
+from grader.scorecard import (
+    CaseResult,
+    ExerciseResult,
+    ForwardLine,
+    Gradient,
+    Outcome,
+    Scorecard,
+    Training,
+)
 
 SUFFIX = ".html"
 
@@ -105,6 +114,22 @@ class Group:
 
 
 @dataclass(frozen=True)
+class TrainingView:
+    """A training with its picture, if there is anything to draw, and its losses."""
+
+    training: Training
+    plot: Plot | None
+    rows: tuple[LossRow, ...]
+
+    @classmethod
+    def of(cls, training: Training | None) -> TrainingView | None:
+        """What is shown of a training, where there is one."""
+        if training is None:
+            return None
+        return cls(training, Plot.of(training), wording.loss_rows(training))
+
+
+@dataclass(frozen=True)
 class ExerciseView:
     """One exercise as the page shows it."""
 
@@ -112,6 +137,8 @@ class ExerciseView:
     result: ExerciseResult
     folds: tuple[Fold, ...]
     groups: tuple[Group, ...]
+    descent: TrainingView | None
+    training: TrainingView | None
 
 
 @dataclass(frozen=True)
@@ -162,8 +189,9 @@ def environment() -> Environment:
         "shape": wording.shape,
         "one_line": wording.one_line,
         "row": _row,
+        "how_far": wording.how_far,
     }
-    environment.globals["LOOKS"] = LOOKS
+    environment.globals |= {"LOOKS": LOOKS, "PLOT": (WIDTH, HEIGHT)}
     return environment
 
 
@@ -215,7 +243,14 @@ def _gradients(index: int, exercise: ExerciseResult) -> tuple[GradientView, ...]
 
 
 def _exercise(index: int, result: ExerciseResult, views: Sequence[GradientView]) -> ExerciseView:
-    return ExerciseView(f"e{index + 1}", result, tuple(_folds(_lines(result, views))), tuple(_groups(views)))
+    return ExerciseView(
+        f"e{index + 1}",
+        result,
+        tuple(_folds(_lines(result, views))),
+        tuple(_groups(views)),
+        TrainingView.of(result.descent),
+        TrainingView.of(result.training),
+    )
 
 
 def _lines(result: ExerciseResult, views: Sequence[GradientView]) -> Iterator[LineView]:

@@ -69,7 +69,7 @@ def _built(kind: Any, value: Any) -> Any:
 
 
 def slim(card: Scorecard) -> Scorecard:
-    """The scorecard without what is for looking at one student's work: pictures, cases, the forward pass.
+    """The scorecard without what is for looking at one student's work: pictures, cases, trainings, forward pass.
 
     No report of a class reads these, and they are most of a scorecard: thousands of slim ones fit in memory.
     """
@@ -78,4 +78,4 @@ def slim(card: Scorecard) -> Scorecard:
 
 def _slim_exercise(exercise: ExerciseResult) -> ExerciseResult:
     gradients = (replace(g, error_map=None, worst=None, cases=(), through=()) for g in exercise.gradients)
-    return replace(exercise, gradients=tuple(gradients), forward=())
+    return replace(exercise, gradients=tuple(gradients), forward=(), descent=None, training=None)

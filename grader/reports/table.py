@@ -16,11 +16,24 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from grader.reports.wording import LOOKS, Tone, next_step, number, one_line, pace, points, reason
-from grader.scorecard import ExerciseResult, Gradient, Isolation, Scorecard
+from grader.reports.curve import chart
+from grader.reports.wording import (
+    LOOKS,
+    Tone,
+    how_far,
+    loss_rows,
+    next_step,
+    number,
+    one_line,
+    pace,
+    points,
+    reason,
+)
+from grader.scorecard import ExerciseResult, Gradient, Isolation, Scorecard, Training
 
 PLAIN_WIDTH = 80
 WIDEST = 120
+CHART_COLUMNS = 64
 NARROW = 66
 """Below this width the columns ``exact`` and ``approximate`` make way."""
 
@@ -92,6 +105,18 @@ def render(scorecard: Scorecard, *, width: int | None = None, colour: bool = Fal
     """
     page = _Page.of(width, colour)
     return page.print(_blocks(scorecard, page))
+
+
+def render_training(training: Training, *, width: int | None = None, colour: bool = False) -> str:
+    """A whole training as text: its losses beside autograd's, its time, its curve and its names.
+
+    Args:
+        training: what to tell.
+        width: columns to use, as for :func:`render`.
+        colour: as for :func:`render`.
+    """
+    page = _Page.of(width, colour)
+    return page.print(_training(training, page))
 
 
 @dataclass(frozen=True)
@@ -168,9 +193,59 @@ def _exercise(exercise: ExerciseResult, page: _Page) -> Iterator[Text | Padding]
         yield _gradient(gradient, sizes, page)
         if why:
             yield Padding(Text(why, overflow="fold"), (0, 0, 0, min(4, page.width // 8)))
-    if (timing := exercise.timing) is not None and timing.autograd.seconds:
-        for sentence in pace(timing.steps, timing.hand.seconds, timing.autograd.seconds):
+    if exercise.descent is not None:
+        yield from _pace(exercise.descent)
+    if exercise.training is not None:
+        yield Text()
+        yield from _training(exercise.training, page)
+
+
+def _pace(training: Training) -> Iterator[Text]:
+    if training.done and training.autograd.seconds:
+        for sentence in pace(training.done, training.hand.seconds, training.autograd.seconds):
             yield Text(sentence, overflow="fold")
+
+
+def _training(training: Training, page: _Page) -> Iterator[Text]:
+    yield Text(f"Training: {how_far(training)}", "bold", overflow="fold")
+    if training.trouble is not None:
+        yield Text(one_line(training.trouble), STYLES[Tone.BROKE], overflow="fold")
+    yield from _losses(training)
+    yield from _pace(training)
+    drawn = chart(training, max(1, min(CHART_COLUMNS, page.width - 8)), plain=not page.colour)
+    yield from (Text(line, no_wrap=True, overflow="crop") for line in drawn.splitlines())
+    if drawn:
+        yield Text(f"{'':>6} loss by hand, step 1 to {training.hand.steps:,}")
+    if training.names:
+        yield Text("Names from this network:")
+        yield from _names(training.names, page)
+
+
+def _losses(training: Training) -> Iterator[Text]:
+    """The loss on each split, a row each."""
+    rows = loss_rows(training)
+    if not rows:
+        return
+    published = training.published
+    titles = ("loss", "by hand", "autograd", *(["published"] if published else []))
+    yield _aligned(titles, "bright_black")
+    for row in rows:
+        yield _aligned((row.split, row.hand, row.autograd, *([row.published] if row.published else [])))
+    if published is not None:
+        yield Text(f"published: {one_line(published.by)}", overflow="fold")
+
+
+def _aligned(cells: Sequence[str], style: str = "") -> Text:
+    return Text(f"{cells[0]:<10}" + "".join(f"{cell:>11}" for cell in cells[1:]), style)
+
+
+def _names(names: Sequence[str], page: _Page) -> Iterator[Text]:
+    shown = [one_line(name) or "-" for name in names]
+    size = min(max(map(cell_len, shown)), page.width - 2)
+    across = max(1, min(5, page.width // (size + 2)))
+    for first in range(0, len(shown), across):
+        cells = (page.cell(name, size) for name in shown[first : first + across])
+        yield Text("  ") + Text("  ").join(cells)
 
 
 def _columns(page: _Page) -> tuple[tuple[str, ...], tuple[int, ...]]:

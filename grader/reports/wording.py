@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from grader.scorecard import Gradient, Outcome, Scorecard
+from grader.scorecard import Gradient, Outcome, Scorecard, Training
 
 
 class Tone(StrEnum):
@@ -192,3 +192,37 @@ def pace(steps: int, hand_seconds: float, autograd_seconds: float) -> Iterator[s
     yield f"{hand} ms a step by hand, {autograd} ms by autograd: {ratio:.2f} times as long"
     if ratio > SLOW:
         yield SLOWNESS
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """The loss on one split of the words, ready to print; ``published`` is None where nobody reports it."""
+
+    split: str
+    hand: str
+    autograd: str
+    published: str | None
+
+
+def loss_rows(training: Training) -> tuple[LossRow, ...]:
+    """What a training ended with on each split; none where nothing was worked out."""
+    hand, autograd, published = training.hand.averages, training.autograd.averages, training.published
+    rows = (
+        ("training", hand.training, autograd.training, published.training if published else None),
+        ("validation", hand.validation, autograd.validation, published.validation if published else None),
+    )
+    known = any(number is not None for _, *numbers in rows for number in numbers)
+    return tuple(
+        LossRow(split, _loss(one), _loss(two), number(told, 4) if published else None)
+        for split, one, two, told in (rows if known else ())
+    )
+
+
+def _loss(value: float | None) -> str:
+    """A loss with all its digits, so that columns of them can be compared."""
+    return number(value) if value is None or not math.isfinite(value) else f"{value:#.4g}"
+
+
+def how_far(training: Training) -> str:
+    """How many steps were made, and on what."""
+    return f"{training.done:,} of {training.steps:,} steps on {one_line(training.words)}"

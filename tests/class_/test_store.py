@@ -13,7 +13,7 @@ import pytest
 from grader.errors import OperatorError
 from grader.scorecard import SubmissionId
 from grader.store import RECORDS, STALE_S, Shelf, Store, stem
-from tests.reports.builders import perfect, sample
+from tests.reports.builders import perfect, sample, trained
 
 
 @pytest.fixture
@@ -36,6 +36,29 @@ def test_a_result_without_a_key_is_written_and_not_kept(store: Store) -> None:
     store.keep(perfect(), None)
     assert store.path("alice", ".html").exists()
     assert not store.knows("alice")
+
+
+def test_a_training_outlasts_another_grading_of_the_same_work(store: Store) -> None:
+    """Of the same bytes by the same grader, and no other; a new training takes its place."""
+    whole = trained()
+    plain = replace(whole, exercises=(replace(whole.exercises[0], training=None),))
+    assert store.richer(plain) == plain, "there is none yet"
+    store.keep(whole, None)
+    assert store.richer(plain) == whole
+    other = replace(plain, submission=replace(plain.submission, digest="other"))
+    assert store.richer(other) == other
+    seeded = replace(plain, grader=replace(plain.grader, seed=7))
+    assert store.richer(seeded) == seeded
+    again = trained(names=("eve",))
+    assert store.richer(again) == again
+    assert store.richer(replace(plain, exercises=())) == replace(plain, exercises=())
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"training": {', "[]"])
+def test_what_is_no_scorecard_has_no_training(store: Store, text: str) -> None:
+    plain = perfect()
+    store.path(plain.submission.name, ".json").write_text(text)
+    assert store.richer(plain) == plain
 
 
 @pytest.mark.parametrize("suffix", [".json", ".html"])

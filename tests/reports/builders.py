@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 from grader.scorecard import (
     SCHEMA_ID,
+    Averages,
     CaseResult,
     Difference,
     ErrorMap,
@@ -19,8 +21,11 @@ from grader.scorecard import (
     Isolation,
     MissingLayer,
     Outcome,
+    Published,
     Scorecard,
+    Side,
     SubmissionId,
+    Training,
     Worst,
 )
 
@@ -283,6 +288,47 @@ def sample() -> Scorecard:
     )
 
 
+def side(steps: int = 1000, **fields: Any) -> Side:
+    """One way of training, whose loss comes down as losses do."""
+    curve = tuple(round(2.1 + 1.4 * math.exp(-place / 4) + 0.05 * (place % 3), 4) for place in range(40))
+    filled = {"steps": steps, "curve": curve, "averages": Averages(2.0714, 2.1098), "seconds": 2.5}
+    return Side(**{**filled, **fields})
+
+
+def training(**fields: Any) -> Training:
+    """A training that went well; any field may be given."""
+    filled = {
+        "words": "names.txt",
+        "steps": 1000,
+        "done": 1000,
+        "trouble": None,
+        "stopped": False,
+        "hand": side(),
+        "autograd": side(seconds=1.0),
+        "published": Published("a lecture's, of its own list of names", 2.07, 2.11),
+        "names": ("ana", "bellamarie", "", "jo"),
+    }
+    return Training(**{**filled, **fields})
+
+
+def trained(**fields: Any) -> Scorecard:
+    """An exercise that trains, with the steps it is graded by and a whole training."""
+    none = Averages(None, None)
+    own = {"averages": none, "steps": 300}
+    work = exercise(
+        gradient("dC"),
+        gradient("losses", Outcome.CLOSE, through=(), expected_shape=(300,)),
+        id="ex4_training",
+        title="Train the network with your own backward pass",
+        file="ex4_training.py",
+        descent=training(
+            steps=300, done=300, hand=side(**own), autograd=side(**own), published=None, names=()
+        ),
+        training=training(**fields),
+    )
+    return scorecard(work, name="tess")
+
+
 HOSTILE = (
     "</code></pre><script>alert(1)</script><img src=x onerror=alert(1)>",
     "\" onmouseover=\"alert(1)\" x='",
@@ -310,7 +356,10 @@ def hostile(text: str) -> Scorecard:
     )
     right = gradient("dprobs", notes=(text,), output=text)
     missing = gradient("dlogits", Outcome.MISSING, hint=Hint(text, text, None), output=text)
-    work = exercise(right, bad, missing, file=text, title=text, id=text)
+    told = training(words=text, trouble=text, names=(text, text), published=Published(text, 2.0, 2.1))
+    work = exercise(
+        right, bad, missing, file=text, title=text, id=text, descent=replace(told, names=()), training=told
+    )
     return replace(
         scorecard(work, name=text),
         submission=SubmissionId(text, text),

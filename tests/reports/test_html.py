@@ -10,7 +10,19 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
+from builders import (
+    HOSTILE,
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    side,
+    trained,
+    unreadable,
+    untouched,
+)
 from page import Page
 
 from grader.reports import html
@@ -24,6 +36,8 @@ CARDS = {
     "untouched": untouched,
     "unreadable": unreadable,
     "empty": scorecard,
+    "trained": trained,
+    "broken down": lambda: trained(trouble="it broke", hand=side(0, curve=()), names=(), published=None),
     "fault": lambda: scorecard(
         exercise(gradient("dprobs", Outcome.GRADER_FAULT), gradient("dh", Outcome.NOT_RUN))
     ),

@@ -10,7 +10,18 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
-from builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
+from builders import (
+    HOSTILE,
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    trained,
+    unreadable,
+    untouched,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
@@ -20,7 +31,7 @@ from grader.reports import json as report
 from grader.scorecard import Outcome, schema
 
 VALIDATOR = Draft202012Validator(schema())
-PLAIN = json.loads(report.render(sample()))
+PLAIN = json.loads(report.render(scorecard(*sample().exercises, *trained(trouble="it broke").exercises)))
 
 Path = tuple[str | int, ...]
 
@@ -60,7 +71,7 @@ def test_schema_accepts_every_outcome(outcome):
     VALIDATOR.validate(json.loads(report.render(scorecard(exercise(gradient(outcome=outcome))))))
 
 
-@pytest.mark.parametrize("make", [sample, perfect, untouched, unreadable, scorecard])
+@pytest.mark.parametrize("make", [sample, perfect, untouched, unreadable, scorecard, trained])
 def test_schema_accepts_scorecards(make):
     """The text is one JSON document that fits the schema."""
     text = report.render(make())
@@ -92,6 +103,8 @@ def test_schema_rejects_a_wrong_type(path):
         "forward_line": ["?"],
         "max_abs_diff": [3.5],
         "max_rel_diff": [3.5],
+        "trouble": ["?"],
+        "validation": [3.5],
     }
     optional |= {"tolerance": [3.5], "expected": [3.5], "found": [3.5], "found_shape": [[]]}
     allowed = optional.get(str(path[-1]), [])
@@ -121,8 +134,9 @@ def _nullable(path: Path) -> bool:
         "error",
         "line",
     }
-    whole = {"found_shape", "worst", "error_map", "output", "file", "forward_line", "timing"}
-    return path[-1] in names | whole
+    whole = {"found_shape", "worst", "error_map", "output", "file", "forward_line"}
+    whole |= {"descent", "training", "validation", "published", "trouble"}
+    return path[-1] in names | whole or path[-2] == "curve"
 
 
 def test_schema_couples_score_and_outcome():
@@ -181,6 +195,10 @@ def test_schema_mirrors_the_dataclasses():
         "error_map": data.ErrorMap,
         "gradient": data.Gradient,
         "exercise": data.ExerciseResult,
+        "training": data.Training,
+        "side": data.Side,
+        "averages": data.Averages,
+        "published": data.Published,
     }
     pairs |= {"forward_line": data.ForwardLine, "missing_layer": data.MissingLayer}
     for name, cls in pairs.items():

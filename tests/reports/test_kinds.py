@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from builders import hostile, perfect, sample, unreadable, untouched
+from builders import hostile, perfect, sample, trained, unreadable, untouched
 from consumers import texts
 from hypothesis import given
 
@@ -58,7 +58,7 @@ def test_outputs_are_numbers():
     assert outputs.render([sample(), perfect()], ReportContext()) == "score=42\nmax-score=54\nsubmissions=2\n"
 
 
-@pytest.mark.parametrize("card", [sample(), perfect(), untouched(), unreadable()])
+@pytest.mark.parametrize("card", [sample(), perfect(), untouched(), unreadable(), trained()])
 def test_a_stored_scorecard_comes_back(card):
     """Equal, field by field."""
     assert stored.load(stored_json.render(card)) == card

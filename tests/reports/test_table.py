@@ -6,7 +6,18 @@ import re
 from dataclasses import replace
 
 import pytest
-from builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
+from builders import (
+    HOSTILE,
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    trained,
+    unreadable,
+    untouched,
+)
 from rich.cells import cell_len
 
 from grader.reports import table
@@ -37,7 +48,7 @@ def test_footer_tells_score_next_step_and_isolation():
     assert tail[2].startswith("isolation: process, rlimits") and "landlock" in tail[3]
 
 
-@pytest.mark.parametrize("card", [*CLASS, *map(hostile, HOSTILE)])
+@pytest.mark.parametrize("card", [*CLASS, trained(), *map(hostile, HOSTILE)])
 @pytest.mark.parametrize("width", [20, 40, 65, 66, 80, 120])
 def test_plain_text_has_no_escape_codes_and_fits(card, width):
     """Whatever a student wrote, and however narrow the pipe's reader."""
@@ -48,7 +59,7 @@ def test_plain_text_has_no_escape_codes_and_fits(card, width):
 
 def test_plain_text_is_ascii():
     """The table's own characters go through any pipe."""
-    assert all(table.render(card).isascii() for card in CLASS)
+    assert all(table.render(card).isascii() for card in (*CLASS, trained()))
     assert table.render_many(CLASS).isascii()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from grader.answers import Failed, Numbers, Other, Returned, Several, item
-from grader.box import trees
+from grader.box import frames, trees
 from grader.box.batches import CHUNK, Batches, Drawing
 from grader.box.box import Box, BoxDied, Limits, Progress, Source, Zygote, read_answer
 from grader.scorecard import Outcome
@@ -35,6 +35,11 @@ def by_number(batches):
 def kinds(x):
     return x, [x, (1, 2.5), None], [torch.tensor(1.0), 2], "word", [[[[x]]]], torch.arange(3)
 
+def arrays(x):
+    import numpy as np
+    row = np.arange(20, dtype=np.float32)
+    return row, list(row), row.reshape(4, 5), np.array(["a"] * 20), np.ones(20, dtype=complex), np.ones(0)
+
 def stuck(batches):
     for step, _ in enumerate(batches):
         while step == 20:
@@ -51,7 +56,7 @@ def drawing() -> Drawing:
 @pytest.fixture
 def box(zygote: Zygote) -> Iterator[Box]:
     with Box(zygote.open(LIMITS), LIMITS) as opened:
-        opened.load(Source("code.py", CODE), ["descend", "by_number", "kinds", "stuck"])
+        opened.load(Source("code.py", CODE), ["descend", "by_number", "kinds", "arrays", "stuck"])
         yield opened
 
 
@@ -113,6 +118,17 @@ def test_whatever_is_returned_is_described(box: Box) -> None:
     assert not isinstance(integers, Returned)
 
 
+def test_a_row_of_numbers_in_an_array_is_a_list_of_them(box: Box) -> None:
+    """And no other array is; to a gradient, which must be a tensor, even that one is none."""
+    (called,) = box.call("arrays", [{"x": torch.ones(1)}]).called
+    assert isinstance(called.answer, Several)
+    row, numbers, *others = called.answer.items
+    for one in (row, numbers):
+        assert isinstance(one, Numbers) and one.tensor.tolist() == list(range(20))
+    assert row.description == "numpy.ndarray of 20"
+    assert {type(other) for other in others} == {Other}
+
+
 def test_a_list_too_wide_too_deep_or_too_long_is_named_and_not_sent() -> None:
     tensors: dict[str, torch.Tensor] = {}
     describer = trees.Describer(tensors, left=10)
@@ -141,6 +157,18 @@ def test_arguments_are_seen_afterwards_and_progress_on_the_way(box: Box, drawing
     assert isinstance(watched, Returned) and abs(float(watched.tensor[0]) - seen[-1].step) <= 1
     again = box.call("kinds", [{"x": torch.ones(1)}])
     assert again.called[0].taken is None, "the box serves on after a stop"
+
+
+def test_a_training_is_one_question_and_one_answer(
+    box: Box, drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps it makes, they are made in the box: nothing is sent for one."""
+    sent: list[frames.Frame] = []
+    send = frames.send
+    monkeypatch.setattr(frames, "send", lambda *told: (sent.append(told[1]), send(*told))[1])
+    (called,) = box.call("descend", [{"parameters": [torch.zeros(2)], "batches": Batches(drawing)}]).called
+    assert called.taken == STEPS
+    assert [frame.head["do"] for frame in sent] == ["call"]
 
 
 def test_a_loop_by_number_is_stopped_by_an_exception(box: Box, drawing: Drawing) -> None:

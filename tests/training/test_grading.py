@@ -10,26 +10,8 @@ import pytest
 from grader.judge import Judge
 from grader.scorecard import Gradient, Scorecard
 from tests.conftest import Desk
-from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, SOURCE, TRAINED, Mistake
-
-STYLES = {
-    "as published": SOURCE,
-    "one operation for dC": FAST,
-    "in place, by a method": FAST.replace("p.data += -lr * grad", "p.sub_(lr * grad)"),
-    "data replaced": FAST.replace("p.data += -lr * grad", "p.data = p.data - lr * grad"),
-    "losses as a tensor": FAST.replace("return lossi", "return torch.tensor(lossi)"),
-    "losses as tensors": FAST.replace("loss.item()", "loss"),
-    "gradients as a tuple": FAST.replace("dbngain, dbnbias]", "dbngain, dbnbias)").replace("[dC", "(dC"),
-    "by number": FAST.replace(
-        "for i, ((Xb, Yb), lr) in enumerate(zip(batches, learning_rates)):",
-        "for i in range(len(batches)):\n            (Xb, Yb), lr = batches[i], learning_rates[i]",
-    ),
-    "requires_grad": FAST.replace(
-        "    lossi = []", "    lossi = []\n    for p in parameters: p.requires_grad = True"
-    ),
-    "batches in a list first": FAST.replace("    lossi = []", "    lossi = []\n    batches = list(batches)"),
-    "every input overwritten": FAST.replace("    return loss, [dC", "    Xb.zero_()\n    return loss, [dC"),
-}
+from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, TRAINED, Mistake
+from tests.training.styles import STYLES
 
 
 def graded(desk: Desk, source: str) -> dict[str, Gradient]:
@@ -79,14 +61,37 @@ def without_seconds(value: Any) -> Any:
     return [without_seconds(item) for item in value] if isinstance(value, list) else value
 
 
-def test_time_is_reported(desk: Desk) -> None:
+def test_the_graded_steps_are_reported_beside_autograds(desk: Desk) -> None:
+    """Their time and their losses, of the exercise that trains and of no other."""
     card = desk.grade({EXERCISE: FAST})
-    timings = {exercise.id: exercise.timing for exercise in card.exercises}
-    timing = timings.pop(EXERCISE)
-    assert timing is not None
-    assert timing.steps == 300
-    assert timing.hand.seconds > 0 and timing.autograd.seconds > 0
-    assert set(timings.values()) == {None}
+    descents = {exercise.id: exercise.descent for exercise in card.exercises}
+    descent = descents.pop(EXERCISE)
+    assert descent is not None
+    assert descent.steps == descent.done == descent.hand.steps == descent.autograd.steps == 300
+    assert descent.hand.seconds > 0 and descent.autograd.seconds > 0
+    assert descent.hand.curve == pytest.approx(descent.autograd.curve, abs=1e-3)
+    assert set(descents.values()) == {None}
+    assert all(exercise.training is None for exercise in card.exercises)
+
+
+def test_the_graded_steps_show_where_it_goes_wrong(desk: Desk) -> None:
+    """Losses that are no numbers, and losses that are not there."""
+    (wrong,) = (e.descent for e in graded_card(desk, "-lr * grad", "grad * 40").exercises if e.id == EXERCISE)
+    assert wrong is not None and wrong.hand.curve != pytest.approx(wrong.autograd.curve, abs=0.1)
+    (half,) = (
+        e.descent
+        for e in graded_card(desk, "lossi.append", "if i % 2: lossi.append").exercises
+        if e.id == EXERCISE
+    )
+    assert half is not None and (half.hand.steps, half.autograd.steps) == (150, 300)
+    (none,) = (
+        e.descent for e in graded_card(desk, "return lossi", "return None").exercises if e.id == EXERCISE
+    )
+    assert none is not None and none.hand.curve == ()
+
+
+def graded_card(desk: Desk, right: str, wrong: str) -> Scorecard:
+    return desk.grade({EXERCISE: FAST.replace(right, wrong)})
 
 
 def test_the_reference_trains_as_autograd_does(judge: Judge) -> None:

@@ -70,7 +70,7 @@ def test_nothing_hangs_on_the_names_of_functions(folder: Path, zygote: Zygote, t
     card = Desk(judge, student).grade({"another": source})
     assert card.perfect, [(g.name, g.outcome, g.notes) for g in card.exercises[0].gradients]
     assert card.max_score == 10
-    assert card.exercises[0].timing is not None and card.exercises[0].timing.steps == 40
+    assert card.exercises[0].descent is not None and card.exercises[0].descent.steps == 40
 
 
 @pytest.mark.parametrize(
