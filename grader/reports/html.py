@@ -7,11 +7,10 @@ goes through :func:`grader.reports.wording.visible` and HTML escaping, so no stu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import groupby
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -21,7 +20,6 @@ from grader.reports.curve import HEIGHT, WIDTH, Plot
 from grader.reports.heat import Heat
 from grader.reports.wording import LOOKS, Look, LossRow, NextStep, Tone
 from grader.scorecard import (
-    CaseResult,
     ExerciseResult,
     ForwardLine,
     Gradient,
@@ -35,8 +33,11 @@ SUFFIX = ".html"
 FOLD = 4
 """Lines in a row that an exercise has nothing to do with are folded away from this many on."""
 
-ROWS_KEPT = 4096
-"""Rows of tables of cases that are kept for the next scorecard."""
+PIECES = ("cases", "code_line", "difference", "quote")
+"""Macros of ``pieces.html.jinja`` that are handed all they print."""
+
+PIECES_KEPT = 1024
+"""Of each of them, the latest that are kept for the next scorecard."""
 
 GROUPS = (
     ("To fix", (Tone.WRONG, Tone.BROKE)),
@@ -76,6 +77,16 @@ class GradientView:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """A gradient as it stands beside a line: the page's anchor for it, and how it came out."""
+
+    id: str
+    name: str
+    look: Look
+    points: str
+
+
+@dataclass(frozen=True)
 class LineView:
     """One numbered line of the forward pass with the gradients that are complete there."""
 
@@ -83,7 +94,7 @@ class LineView:
     name: str
     rest: str
     passed: bool
-    chips: tuple[GradientView, ...]
+    chips: tuple[Chip, ...]
 
     @property
     def tone(self) -> Tone | None:
@@ -188,19 +199,22 @@ def environment() -> Environment:
         "points": wording.points,
         "shape": wording.shape,
         "one_line": wording.one_line,
-        "row": _row,
         "how_far": wording.how_far,
     }
+    environment.globals |= {name: _kept(environment, name) for name in PIECES}
     environment.globals |= {"LOOKS": LOOKS, "PLOT": (WIDTH, HEIGHT)}
     return environment
 
 
-@lru_cache(maxsize=ROWS_KEPT)
-def _row(case: CaseResult) -> Markup:
-    """One case as a row of a table; most are the same in most scorecards of a class."""
-    marks: Any = environment().get_template("marks.html.jinja").module
-    row: Markup = marks.case_row(case, LOOKS[case.outcome])
-    return row
+def _kept(environment: Environment, name: str) -> Callable[..., Markup]:
+    """A macro that keeps what it came to: most scorecards of a class have most of their pieces in common."""
+
+    @lru_cache(maxsize=PIECES_KEPT)
+    def piece(*arguments: Hashable) -> Markup:
+        markup: Markup = getattr(environment.get_template("pieces.html.jinja").module, name)(*arguments)
+        return markup
+
+    return piece
 
 
 def _shown(value: object) -> object:
@@ -254,7 +268,7 @@ def _exercise(index: int, result: ExerciseResult, views: Sequence[GradientView])
 
 
 def _lines(result: ExerciseResult, views: Sequence[GradientView]) -> Iterator[LineView]:
-    by_name = {view.gradient.name: view for view in views}
+    by_name = {v.gradient.name: Chip(v.id, v.gradient.name, v.look, v.points) for v in views}
     passed = {name for view in views for name in view.gradient.through}
     for number, line in enumerate(result.forward, 1):
         # The tensor's name is set apart; a line in another form is shown as it is.
