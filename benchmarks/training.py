@@ -31,7 +31,7 @@ from grader.training_progress import watched
 ROOT = Path(__file__).parent.parent
 EXERCISE = "ex4_training"
 STEPS, FEW = 200_000, 2_000
-ROUNDS = 15
+ROUNDS = 40
 
 Rows = list[tuple[str, str]]
 
@@ -42,7 +42,7 @@ def rows(*, quick: bool, steps: int | None = None, words: Path | None = None) ->
     course, settings = Course.at(ROOT), Settings(words=words)
     zygote = Zygote(course.hidden)
     try:
-        costs = overhead(course, settings, zygote, rounds=ROUNDS // 3 if quick else ROUNDS)
+        costs = overhead(course, settings, zygote, rounds=ROUNDS // 5 if quick else ROUNDS)
         one, two = (trained(course, settings, zygote, FEW) for _ in range(2))
         whole = trained(course, settings, zygote, steps or (FEW if quick else STEPS))
     finally:

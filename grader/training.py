@@ -49,10 +49,12 @@ class Moment:
     Args:
         step: how many batches have been taken.
         loss: on held-out windows, None where it is not known.
+        autograd: how many steps autograd has made, where nothing but them is waited for.
     """
 
     step: int
     loss: float | None
+    autograd: int | None = None
 
 
 Show = Callable[[Moment], bool]
@@ -225,7 +227,9 @@ class _Run:
     def result(self) -> Training:
         """What the training came to."""
         descent = self._trajectory.descent
-        made = self._companion.finish(self._done)
+        made = self._companion.finish(
+            self._done, lambda steps: self._show(Moment(self._taken, self._loss, steps))
+        )
         found, own = self._parameters(), self._losses()
         network = self._network(found) if found is not None else None
         return Training(
@@ -323,7 +327,7 @@ class Companion:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close(made=len(self._losses) if kind is not None else None)
+        self._close(most=len(self._losses) if kind is not None else None)
 
     def follow(self, step: int) -> None:
         """Go on until so many steps are made; they are made in the background."""
@@ -331,22 +335,31 @@ class Companion:
             self._target = max(self._target, step)
             self._changed.notify_all()
 
-    def finish(self, steps: int) -> Made:
-        """Make so many steps and no more, and give what they came to."""
+    def finish(self, steps: int, tell: Callable[[int], object]) -> Made:
+        """Make so many steps and no more, and give what they came to.
+
+        Args:
+            steps: how many.
+            tell: is told how many are made while some are still to be.
+        """
         self.follow(steps)
-        self._close()
+        self._close(wait=False)
+        while self._thread.is_alive():
+            tell(len(self._losses))
+            self._thread.join(SHOWN_S)
         if self._error is not None:
             raise self._error
         told = torch.tensor(self._losses, dtype=torch.float64)
         return Made(told, tuple(p.detach() for p in self._parameters), self._seconds)
 
-    def _close(self, made: int | None = None) -> None:
-        """End the thread once it has caught up; or with the steps that are made, if nobody waits for more."""
+    def _close(self, *, most: int | None = None, wait: bool = True) -> None:
+        """End the thread once it has caught up, or has made so many steps at the most."""
         with self._changed:
             self._closed = True
-            self._target = self._target if made is None else min(made, self._target)
+            self._target = self._target if most is None else min(most, self._target)
             self._changed.notify_all()
-        self._thread.join()
+        if wait:
+            self._thread.join()
 
     def _work(self) -> None:
         try:

@@ -72,12 +72,15 @@ def _bar(steps: int, stop: Stop) -> Iterator[Show]:
 def _show(moment: Moment, stop: Stop, bar: Progress, task: TaskID) -> bool:
     loss = "-" if moment.loss is None else f"{moment.loss:.3f}"
     speed = bar.tasks[0].speed
+    word = "stopping …" if stop.wanted else "Ctrl-C stops"
+    if moment.autograd is not None:
+        word = f"autograd is at {moment.autograd:,}"
     bar.update(
         task,
         completed=moment.step,
         loss=loss,
         speed="-" if speed is None else f"{speed:.0f}",
-        word="stopping …" if stop.wanted else "Ctrl-C stops",
+        word=word,
     )
     return not stop.wanted
 

@@ -81,6 +81,16 @@ def timeless(training: Training) -> Training:
     return replace(training, hand=hand, autograd=autograd)
 
 
+def test_whoever_watches_is_told_what_is_waited_for(train: Train) -> None:
+    """Autograd may be behind when the last step by hand is made: how far it is, is shown, and never too far."""
+    seen: list[Moment] = []
+    result = train(FAST, 400, lambda moment: seen.append(moment) is None)
+    behind = [moment.autograd for moment in seen if moment.autograd is not None]
+    assert behind == sorted(behind) and all(made <= 400 for made in behind)
+    assert all(moment.step == 400 for moment in seen if moment.autograd is not None)
+    assert result.autograd.steps == 400
+
+
 def test_a_stop_keeps_what_there_is(train: Train) -> None:
     seen: list[Moment] = []
 
