@@ -157,6 +157,7 @@ def environment() -> Environment:
         "points": wording.points,
         "shape": wording.shape,
         "one_line": wording.one_line,
+        "place": wording.place,
     }
     environment.globals["LOOKS"] = LOOKS
     return environment
