@@ -120,6 +120,7 @@ def _nullable(path: Path) -> bool:
         "hint",
         "error",
         "line",
+        "cell",
     }
     whole = {"found_shape", "worst", "error_map", "output", "file", "forward_line", "timing"}
     return path[-1] in names | whole
