@@ -27,6 +27,8 @@ SECTIONS = {
     "throughput": "Throughput on a class, and beside other graders",
     "growth": "As the class grows",
     "stages": "What the time goes into",
+    "watch": "What a save costs who watches",
+    "diagnosis": "What saying why costs",
 }
 
 Rows = list[tuple[str, str]]

@@ -28,6 +28,7 @@ from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
 from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
+from grader.memory import FLEETING, Memory, looks
 from grader.oracle import Oracle
 from grader.scorecard import (
     SCHEMA_ID,
@@ -91,6 +92,7 @@ class Judge:
         fault: why the grader fails on whatever it is given, where it does: a scorecard then says so of every
             gradient.
         exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
+        memory: what became of functions the last time, where one person's work is graded again and again.
     """
 
     opener: Opener
@@ -98,6 +100,7 @@ class Judge:
     settings: Settings
     fault: str | None = None
     exercises: tuple[Exercise, ...] = ()
+    memory: Memory | None = None
 
     def grade(self, submission: Submission) -> Scorecard:
         """The scorecard of one submission.
@@ -125,11 +128,20 @@ class Judge:
         handed_in = work.handed_in if work else None
         limits = self.settings.limits(exercise)
         source = handed_in.source if handed_in else None
-        with Hearing(self.opener, limits, source, exercise.stubs) as hearing:
-            heard = {f.name: self._function(bench, f, handed_in, hearing) for f in exercise.functions}
+        seen = looks(source, exercise.stubs) if self.memory is not None and source is not None else {}
+        known = self.memory.recall(exercise, seen) if self.memory is not None else {}
+        with Hearing(self.opener, limits, source, exercise.stubs, frozenset(seen)) as hearing:
+            heard = {
+                f.name: self._function(bench, f, handed_in, hearing)
+                for f in exercise.functions
+                if f.name not in known
+            }
         gradients = tuple(
-            self._gradient(bench, ask, heard[exercise.function_of(ask).name]) for ask in exercise.asks
+            known.get(ask) or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
+            for ask in exercise.asks
         )
+        if self.memory is not None:
+            self.memory.keep(exercise, seen, gradients)
         if work is not None:
             gradients = tuple(map(work.placed, gradients))
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -202,12 +214,21 @@ class Hearsay:
 
 @dataclass
 class Hearing:
-    """Asks the stubs of one file, one after another; opens another box where one was lost or is in doubt."""
+    """Asks the stubs of one file, one after another; opens another box where one was lost or is in doubt.
+
+    Args:
+        opener: opens boxes.
+        limits: what a box may use.
+        source: the file.
+        asks: its stubs.
+        apart: those that the others cannot reach, so that it does not matter who was asked before.
+    """
 
     opener: Opener
     limits: Limits
     source: Source | None
     asks: tuple[str, ...]
+    apart: frozenset[str] = frozenset()
     _box: Box | None = None
     _stubs: Mapping[str, Stub] = field(default_factory=dict)
     _failed: Failed | None = None
@@ -227,8 +248,10 @@ class Hearing:
         self._enter()
         used = self._used
         heard = self._hear(bench, function)
-        worth_another = heard.deciding.outcome not in (Outcome.MISSING, Outcome.TIMED_OUT)
-        if not used or not worth_another or heard.deciding.outcome.scores or heard.stub is None:
+        outcome = heard.deciding.outcome
+        settled = outcome.scores or outcome in (Outcome.MISSING, Outcome.TIMED_OUT)
+        is_apart = function.name in self.apart and outcome not in FLEETING
+        if not used or settled or is_apart or heard.stub is None:
             return heard
         self._leave()
         self._enter()
@@ -365,7 +388,7 @@ def _case_results(bench: Bench, ask: str, heard: Hearsay) -> Iterator[CaseResult
 def _timings(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Timing]:
     """How long a descent took, by hand and by autograd."""
     for name, trajectory in bench.trajectories.items():
-        if heard[name].called and not isinstance(heard[name].called[0].answer, Failed):
+        if name in heard and heard[name].called and not isinstance(heard[name].called[0].answer, Failed):
             yield Timing(trajectory.descent.steps, Span(heard[name].seconds), Span(trajectory.seconds))
 
 

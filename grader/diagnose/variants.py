@@ -160,8 +160,11 @@ def _factor(inquiry: Inquiry, variant: Variant, others: Sequence[Part]) -> Facto
         estimates.append(
             float((tensor * target).sum()) / square if float(tensor.abs().max()) > noise else None
         )
-    if all(e is None or abs(e - 1) < COARSE for e in estimates):
-        return constant(1.0, len(estimates))
+    for plain in (1.0, -1.0):
+        if all(e is None or abs(e - plain) < COARSE for e in estimates):
+            return constant(plain, len(estimates))
+    if variant.kind == "wrong_local_derivative" or not variant.others:
+        return None  # no other factor would be plausible
     return understand(estimates, inquiry.sizes)
 
 
