@@ -36,13 +36,25 @@ def _factors(inquiry: Inquiry, shares: Sequence[Part]) -> list[Factor] | None:
     if weights is None:
         return None
     found = [_factor(inquiry, part, estimates) for part, estimates in zip(shares, weights, strict=True)]
-    factors = [factor for factor in found if factor is not None]
+    factors = _completed([factor for factor in found if factor is not None], weights)
     if len(factors) < len(found) or sum(not factor.named for factor in factors) > 1:
         return None
     if all(factor.constant == 1 for factor in factors):
         return None
     terms = [(factor.values, part.piece) for factor, part in zip(factors, shares, strict=True)]
     return factors if inquiry.fits(terms) else None
+
+
+def _completed(factors: list[Factor], weights: Sequence[Sequence[float | None]]) -> list[Factor]:
+    """The factors, and for shares that no case says anything about that of all the others, if they share one."""
+    silent = [all(estimate is None for estimate in estimates) for estimates in weights]
+    told = {
+        factor.values: factor for factor, is_silent in zip(factors, silent, strict=False) if not is_silent
+    }
+    if len(told) != 1 or len(factors) < len(silent):
+        return factors
+    (common,) = told.values()
+    return [common if is_silent else factor for factor, is_silent in zip(factors, silent, strict=True)]
 
 
 def _factor(inquiry: Inquiry, part: Part, estimates: Sequence[float | None]) -> Factor | None:
@@ -66,7 +78,8 @@ def _told(inquiry: Inquiry, shares: Sequence[Part], factors: Sequence[Factor]) -
 
 def _of_all(inquiry: Inquiry, shares: Sequence[Part], factor: Factor) -> Hint:
     """The whole answer is off by one factor."""
-    line = _line(shares)
+    told = [p for p in shares if not all(view.scene.vanishes(p.piece) for view in inquiry.views)]
+    line = _line(told or shares)
     equals = f"Your answer equals {factor.said} times the right one {_where(inquiry)}."
     if factor.constant == -1:
         return hint("sign", line, "Right but for its sign.", _only_random(inquiry), equals)
@@ -81,7 +94,13 @@ def _of_all(inquiry: Inquiry, shares: Sequence[Part], factor: Factor) -> Hint:
 def _left_out(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> Hint:
     """Some shares are missing; those that are there may be off by a factor besides."""
     names, besides = ["missing_path"], []
+    alike = len({factor.values for _, factor in there}) == 1
     for part, factor in there:
+        if not alike and factor.constant != 1:
+            kind, sentence = _misweighted(inquiry, part, factor)
+            names += kind
+            besides.append(sentence)
+            continue
         if factor.turns:
             names.append("sign")
             besides.append("The rest has its sign turned.")
