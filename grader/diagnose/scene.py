@@ -284,10 +284,10 @@ class Inquiry:
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What ``make`` gives for every submission that asks the same of the same gradient in the same case.
 
-        It may depend on the specification, on the gradients the stub asked for and on the main view's scene,
-        and on nothing in the answer.
+        It may depend on the specification, on the gradients the stub asked for and on the main view's scene
+        where there is one, and on nothing in the answer.
         """
-        return self.known.once((name, self.ask, self.asked, self.main.name), make)
+        return self.known.once((name, self.ask, self.asked, self.main.name if self.views else None), make)
 
     @cached_property
     def users(self) -> tuple[Line, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from grader.diagnose.lines import Line
 from grader.diagnose.numbers import Factor, constant, understand
@@ -124,8 +125,16 @@ def _lines_apart(left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]])
     found = []
     for part in left_out:
         alone = [line for line in part.lines if line.name not in taken]
-        found.append(alone[0] if alone else part.line)
+        found.append(alone[0] if alone else _turning(part, there))
     return list({line.name: line for line in found}.values())
+
+
+def _turning(part: Part, there: Sequence[tuple[Part, Factor]]) -> Line:
+    """The line at which a way leaves all others that go through the same lines."""
+    taken = {step for other, _ in there for step in pairwise((other.tensor, *other.route))}
+    steps = pairwise((part.tensor, *part.route))
+    own = [line for line, step in zip(part.lines, steps, strict=True) if step not in taken]
+    return own[0] if own else part.line
 
 
 def _missing(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> str:
