@@ -28,6 +28,8 @@ SECTIONS = {
     "growth": "As the class grows",
     "stages": "What the time goes into",
     "training": "Training with one's own backward pass",
+    "watch": "What a save costs who watches",
+    "diagnosis": "What saying why costs",
 }
 
 Rows = list[tuple[str, str]]

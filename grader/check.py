@@ -30,6 +30,7 @@ class Verdict:
         difference: its largest distance from the truth, None where they cannot be compared.
         notes: what a student should know although it costs nothing.
         failure: the failed call, where there is no answer to look at.
+        misshapen: the answer as it came, where its shape is wrong.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class Verdict:
     difference: float | None = None
     notes: tuple[str, ...] = ()
     failure: Failed | None = None
+    misshapen: Tensor | None = None
 
 
 NOT_RUN = Verdict(Outcome.NOT_RUN)
@@ -78,7 +80,7 @@ def _compare(tensor: Tensor, truth: Truth, *, strict_shapes: bool, derived: bool
     if found != expected and (
         strict_shapes or _without_leading_ones(found) != _without_leading_ones(expected)
     ):
-        return Verdict(Outcome.WRONG_SHAPE, found_shape=found)
+        return Verdict(Outcome.WRONG_SHAPE, found_shape=found, misshapen=tensor)
     notes = []
     if found != expected:
         notes.append(LEADING_ONES.format(found=found, expected=expected))

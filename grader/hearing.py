@@ -18,6 +18,7 @@ from grader.box.box import Box, BoxDied, Limits, Opener, Source
 from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
+from grader.memory import FLEETING
 from grader.scorecard import Fault, Outcome
 
 NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
@@ -70,13 +71,18 @@ class Loaded:
 
 @dataclass
 class Hearing:
-    """Asks functions of one submission, of one file or of several, in boxes with the same limits.
+    """Asks functions of one submission, of one file or of several; a file is loaded when it is first needed.
 
-    A file is loaded when the first of its functions is asked.
+    Args:
+        opener: opens boxes.
+        limits: what a box may use.
+        apart: functions, by exercise and name, that nothing else in the box can reach: whatever ran there before
+            them, they need no fresh one.
     """
 
     opener: Opener
     limits: Limits
+    apart: frozenset[tuple[str, str]] = frozenset()
     _box: Box | None = None
     _loaded: dict[str, Loaded] = field(default_factory=dict)
     _broken: dict[str, Loaded] = field(default_factory=dict)
@@ -101,8 +107,10 @@ class Hearing:
         loaded = self._load(bench.exercise, source)
         used = self._used
         heard = self._hear(bench, function, source, loaded)
-        in_doubt = heard.stub is not None and heard.deciding.outcome not in NO_MATTER_WHERE
-        if not used or not in_doubt or heard.deciding.outcome.scores:
+        outcome = heard.deciding.outcome
+        settled = outcome.scores or outcome in NO_MATTER_WHERE or heard.stub is None
+        is_apart = (bench.exercise.id, function.name) in self.apart and outcome not in FLEETING
+        if not used or settled or is_apart:
             return heard
         self._leave()
         return self._hear(bench, function, source, self._load(bench.exercise, source))

@@ -38,6 +38,7 @@ class Work:
             gradient,
             error=self.origins.fault(gradient.error) if gradient.error else None,
             line=self.origins.line(gradient.line),
+            cell=self.origins.cell(gradient.line),
             notes=(*gradient.notes, *self.notes.get(gradient.name, ())),
         )
 

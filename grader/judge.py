@@ -26,6 +26,7 @@ from grader.exercise import Exercise, Function
 from grader.hearing import Hearing, Hearsay
 from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
+from grader.memory import Memory, Recollection
 from grader.oracle import Oracle
 from grader.scorecard import (
     SCHEMA_ID,
@@ -89,6 +90,7 @@ class Judge:
         fault: why the grader fails on whatever it is given, where it does: a scorecard then says so of every
             gradient.
         exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
+        memory: what became of functions the last time, where one person's work is graded again and again.
     """
 
     opener: Opener
@@ -96,6 +98,7 @@ class Judge:
     settings: Settings
     fault: str | None = None
     exercises: tuple[Exercise, ...] = ()
+    memory: Memory | None = None
 
     def grade(self, submission: Submission) -> Scorecard:
         """The scorecard of one submission.
@@ -105,8 +108,9 @@ class Judge:
         """
         exercises = self.exercises or tuple(bench.exercise for bench in self.benches)
         work = interpret(submission.files, exercises)
-        heard = dict(self._hear(work))
-        results = tuple(self._exercise(b, work.get(b.exercise.id), heard) for b in self.benches)
+        remembered = self._recollection(work)
+        heard = dict(self._hear(work, remembered))
+        results = tuple(self._exercise(b, work.get(b.exercise.id), heard, remembered) for b in self.benches)
         return Scorecard(
             schema=SCHEMA_ID,
             submission=SubmissionId(submission.name, submission.digest),
@@ -123,14 +127,24 @@ class Judge:
     def _sittings(self) -> tuple[Sitting, ...]:
         return sittings(self.benches, self.settings)
 
-    def _hear(self, work: Mapping[str, Work]) -> Iterator[tuple[tuple[str, str], Hearsay]]:
-        """What became of each function, by its exercise and its name."""
+    def _recollection(self, work: Mapping[str, Work]) -> Recollection:
+        if self.memory is None:
+            return Recollection()
+        sources = {name: one.handed_in.source for name, one in work.items()}
+        found = ((bench.exercise, sources.get(bench.exercise.id)) for bench in self.benches)
+        return self.memory.recollect((exercise, source) for exercise, source in found if source is not None)
+
+    def _hear(
+        self, work: Mapping[str, Work], remembered: Recollection
+    ) -> Iterator[tuple[tuple[str, str], Hearsay]]:
+        """What became of each function that is not remembered, by its exercise and its name."""
         for sitting in self._sittings:
-            with Hearing(self.opener, sitting.limits) as hearing:
+            apart = remembered.apart(turn.bench.exercise.id for turn in sitting.turns)
+            with Hearing(self.opener, sitting.limits, apart) as hearing:
                 for turn in sitting.turns:
-                    exercise = turn.bench.exercise.id
-                    heard = self._function(turn.bench, turn.function, work.get(exercise), hearing)
-                    yield (exercise, turn.function.name), heard
+                    place = (turn.bench.exercise.id, turn.function.name)
+                    if place not in remembered.known:
+                        yield place, self._function(turn.bench, turn.function, work.get(place[0]), hearing)
 
     def _function(self, bench: Bench, function: Function, work: Work | None, hearing: Hearing) -> Hearsay:
         if self.fault is not None:
@@ -144,13 +158,21 @@ class Judge:
         return hearing.ask(bench, function, handed_in.source)
 
     def _exercise(
-        self, bench: Bench, work: Work | None, every: Mapping[tuple[str, str], Hearsay]
+        self,
+        bench: Bench,
+        work: Work | None,
+        every: Mapping[tuple[str, str], Hearsay],
+        remembered: Recollection,
     ) -> ExerciseResult:
         exercise = bench.exercise
-        heard = {function.name: every[exercise.id, function.name] for function in exercise.functions}
+        heard = {name: hearsay for (owner, name), hearsay in every.items() if owner == exercise.id}
         gradients = tuple(
-            self._gradient(bench, ask, heard[exercise.function_of(ask).name]) for ask in exercise.asks
+            remembered.known.get((exercise.id, ask))
+            or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
+            for ask in exercise.asks
         )
+        if self.memory is not None:
+            self.memory.keep(exercise, remembered, gradients)
         if work is not None:
             gradients = tuple(map(work.placed, gradients))
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -233,8 +255,9 @@ def _case_results(bench: Bench, ask: str, heard: Hearsay) -> Iterator[CaseResult
 def _descents(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Training]:
     """The descents that came to an end, beside autograd's."""
     for name, trajectory in bench.trajectories.items():
-        if heard[name].called and not isinstance(heard[name].called[0].answer, Failed):
-            yield trajectory.told(heard[name].called[0], heard[name].seconds)
+        called = heard[name].called if name in heard else ()
+        if called and not isinstance(called[0].answer, Failed):
+            yield trajectory.told(called[0], heard[name].seconds)
 
 
 def _notes(heard: Hearsay) -> Iterator[str]:

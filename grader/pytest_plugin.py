@@ -1,9 +1,9 @@
 """Pytest plugin: a submission's gradients as tests, one each, graded by the same judge in the same box.
 
 ``pytest submissions/alice``, or ``pytest`` in one's own folder, shows ids such as
-``alice/ex1_step_by_step.py::dprobs``. A file is a submission's if it is named after an exercise of the course
-in force and does not lie in that course's own folders; nothing else is ever collected, and nobody's other
-tests notice this plugin.
+``alice/ex1_step_by_step.py::dprobs``; of a notebook, or a script in the lecture's style, such as
+``part4.ipynb::ex1_step_by_step::dprobs``. :mod:`grader.claims` says which files are a submission's; nothing else
+is ever collected, and nobody's other tests notice this plugin.
 
 A submission's file is never imported here, neither by this plugin nor by pytest's own collectors: the judge
 sends its text to a box. Pytest itself, however, runs a ``conftest.py`` wherever it finds one. So this is for
@@ -23,11 +23,9 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +34,9 @@ import pytest
 from grader.errors import GraderError
 
 if TYPE_CHECKING:
+    from grader.claims import Claim
     from grader.course import Course
     from grader.scorecard import ExerciseResult
-    from grader.submission import Submission
     from grader.watching.desk import Desk
 
 GRADERS = pytest.StashKey["Graders"]()
@@ -49,14 +47,17 @@ def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Collect a submission's file, and keep the collectors away that would import it."""
+    from grader.claims import Wish, claim, is_submission
+
     others = yield
-    course = course_of(file_path)
-    if course is None and not (file_path.name == "__init__.py" and is_submission(file_path.parent)):
-        return others
     harmless = [other for other in others if not isinstance(other, pytest.Module)]
-    if course is None:
+    asked = parent.session.isinitpath
+    found = claim(file_path, Wish(asked(file_path) and not harmless, asked(file_path.parent)))
+    if found is not None:
+        return [SubmissionFile.from_parent(parent, path=file_path, claim=found), *harmless]
+    if file_path.name == "__init__.py" and is_submission(file_path.parent):
         return harmless
-    return [SubmissionFile.from_parent(parent, path=file_path, course=course), *harmless]
+    return others
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)  # pytest 7 has no such hook, and must not stumble over it
@@ -64,55 +65,28 @@ def pytest_collect_directory(
     path: Path, parent: pytest.Collector
 ) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
     """Take a submission's folder for a plain one: pytest would import the ``__init__.py`` of a package."""
+    from grader.claims import is_submission
+
     found = yield
     if isinstance(found, pytest.Package) and is_submission(path):
         return pytest.Dir.from_parent(parent, path=path)
     return found
 
 
-def course_of(path: Path) -> Course | None:
-    """The course a submission's file is graded by, None where the file is not a submission's.
-
-    Args:
-        path: any file that pytest comes across; to say no to one is quick.
-    """
-    if path.suffix != ".py":
-        return None
-    course = _course_in(path.parent)
-    return course if course is not None and path.stem in course.ids else None
-
-
-def is_submission(folder: Path) -> bool:
-    """Whether a submission's file lies in a folder."""
-    return any(course_of(path) for path in folder.glob("*.py"))
-
-
-@cache
-def _course_in(folder: Path) -> Course | None:
-    """The course in force for submissions in a folder, None where no submission can lie."""
-    from grader.course import EXERCISES, REFERENCE, Course, is_course
-
-    for inside in (folder, *folder.parents):
-        if inside.name in (EXERCISES, REFERENCE, "tests") and is_course(inside.parent):
-            return None
-    try:
-        return Course.around(folder / "any.py")
-    except GraderError:
-        return None  # an incomplete installation must not stop other people's tests
-
-
 class SubmissionFile(pytest.File):
-    """A submission's file for one exercise; its text is read, never run."""
+    """A submission's file; its text is read, never run."""
 
-    def __init__(self, *, course: Course, **node: Any) -> None:
+    def __init__(self, *, claim: Claim, **node: Any) -> None:
         super().__init__(**node)
-        self.course = course
+        self.claim = claim
 
-    def collect(self) -> Iterator[GradientItem]:
-        """One item for each gradient that the exercise asks for, whether or not there is a stub for it."""
-        source = self.source
-        for ask, function in functions_of(self.course, self.path.stem).items():
-            yield GradientItem.from_parent(self, name=ask, line=stub_line(source, function))
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        """The gradients of the exercise it is named after, else a group of them for each it answers."""
+        for exercise in self.claim.exercises:
+            if self.claim.is_named:
+                yield from gradients(self, exercise)
+            else:
+                yield ExerciseInScript.from_parent(self, name=exercise)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A broken course in one line."""
@@ -120,50 +94,41 @@ class SubmissionFile(pytest.File):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
-    def read(self) -> Submission:
-        """The submission this file is part of, with the modules beside it."""
-        from grader import submission
+    def text(self, cell: int | None = None) -> str:
+        """The text as the judge would read it, of the file or of one of its cells; nothing where it would not."""
+        from grader.notebook import NotebookError, cells_of
 
-        return submission.read(self.path.parent, self.course.ids)
-
-    @property
-    def source(self) -> str:
-        """The file's text as the judge would read it; nothing where it would not."""
-        handed_in = self.read().files.get(self.path.stem)
+        handed_in = self.claim.read().files.get(self.claim.exercises[0])
         if handed_in is None:
             return ""
-        content = handed_in.source.content if handed_in.source is not None else handed_in.script
-        return (content or b"").decode("utf-8", "replace")
+        content = handed_in.source.content if handed_in.source is not None else handed_in.script or b""
+        if cell is None:
+            return content.decode("utf-8", "replace")
+        try:
+            return next((c.source for c in cells_of(self.path.name, content) if c.number == cell), "")
+        except NotebookError:
+            return ""
 
 
-def functions_of(course: Course, exercise_id: str) -> Mapping[str, str]:
-    """What an exercise asks for, in its order, and the function that each is asked of.
+class ExerciseInScript(pytest.Collector):
+    """One of the exercises that a notebook or a script answers."""
 
-    Read from the settings alone where they can be: to load an exercise is to import torch.
-
-    Raises:
-        CourseError: the settings are broken.
-    """
-    from grader.course import EXERCISES
-    from grader.exercise import DESCENT, LOSSES, PARAMETERS, SETTINGS
-
-    try:
-        settings = tomllib.loads((course.root / EXERCISES / exercise_id / SETTINGS).read_text("utf-8"))
-        owners = {
-            ask: name
-            for name, about in settings.get("functions", {}).items()
-            for ask in _names(about.get("returns", [LOSSES, PARAMETERS, DESCENT]))
-        }
-        return {ask: owners.get(ask, ask) for ask in settings["asks"]}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        (exercise,) = course.select((exercise_id,))  # says what is wrong with them
-        return {ask: exercise.function_of(ask).name for ask in exercise.asks}
+    def collect(self) -> Iterator[GradientItem]:
+        """Its gradients."""
+        assert isinstance(self.parent, SubmissionFile)
+        yield from gradients(self, self.name)
 
 
-def _names(tree: Iterable[Any]) -> Iterator[str]:
-    """Every name in a tree of names."""
-    for item in tree:
-        yield from (item,) if isinstance(item, str) else _names(item)
+def gradients(parent: SubmissionFile | ExerciseInScript, exercise: str) -> Iterator[GradientItem]:
+    """One item for each gradient that an exercise asks for, whether or not there is a stub for it."""
+    from grader.claims import functions_of
+
+    file = parent if isinstance(parent, SubmissionFile) else parent.parent
+    assert isinstance(file, SubmissionFile)
+    source = file.text() if file.path.suffix == ".py" else ""
+    for ask, function in functions_of(file.claim.course, exercise).items():
+        line = stub_line(source, function)
+        yield GradientItem.from_parent(parent, name=ask, file=file, exercise=exercise, line=line)
 
 
 def stub_line(source: str, name: str) -> int | None:
@@ -181,22 +146,25 @@ class PointLost(Exception):
 
 
 class GradientItem(pytest.Item):
-    """One gradient of one exercise of one submission."""
+    """One gradient of one exercise of one submission.
 
-    def __init__(self, *, line: int | None, **node: Any) -> None:
+    Args:
+        file: the file it is to be derived in.
+        exercise: the exercise's id.
+        line: where, as far as one can tell without reading the file in full.
+        node: what pytest needs of every item.
+    """
+
+    def __init__(self, *, file: SubmissionFile, exercise: str, line: int | None, **node: Any) -> None:
         super().__init__(**node)
+        self.file = file
+        self.exercise = exercise
         self._line = line
-
-    @property
-    def file(self) -> SubmissionFile:
-        """The file it is to be defined in."""
-        assert isinstance(self.parent, SubmissionFile)
-        return self.parent
 
     def setup(self) -> None:
         """Have the exercise graded, unless that was done for another of its gradients."""
         try:
-            self._result = Graders.of(self.session).result(self.file)
+            self._result = Graders.of(self.session).result(self)
         except GraderError as error:
             pytest.fail(str(error), pytrace=False)
         (self._gradient,) = (gradient for gradient in self._result.gradients if gradient.name == self.name)
@@ -224,26 +192,35 @@ class GradientItem(pytest.Item):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Path, int, str]:
-        """Where an editor should go: the stub, or the top of the file as long as there is none."""
-        return self.path, (self._line or 1) - 1, f"{self.path.stem}::{self.name}"
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where an editor should go: the stub, or the top of the file as long as there is none.
+
+        A notebook has no such line: its cells are not where its file's lines are.
+        """
+        line = (self._line or 1) - 1 if self.path.suffix == ".py" else None
+        return self.path, line, f"{self.exercise}::{self.name}"
 
     def _explained(self) -> str:
         from grader.watching.explanation import details, verdict
 
-        lines = (*details(self._gradient, self._result), self._where())
-        return "\n    ".join((verdict(self._gradient), *lines))
+        gradient = self._gradient
+        lines = [*details(gradient, self._result)]
+        if gradient.cell is None or gradient.error is None:  # in a notebook an error has said where
+            lines.append(self._where())
+        return "\n    ".join((verdict(gradient), *lines))
 
     def _where(self) -> str:
         """The student's line: the one at fault if it is one of this file, else the stub's."""
         from grader.reports.wording import visible
 
-        line = self._line_at_fault() or self._gradient.line or self._line
+        gradient = self._gradient
         path = os.path.relpath(self.path, self.config.invocation_params.dir)
+        line = self._line_at_fault() or gradient.line or self._line
         if line is None:
             return f"{path}: no {self.name} here"
-        quoted = self.file.source.splitlines()[line - 1 : line]
-        return visible(f"{path}:{line}: {''.join(quoted).strip()}")
+        quoted = "".join(self.file.text(gradient.cell).splitlines()[line - 1 : line]).strip()
+        place = f"{path}:{line}" if gradient.cell is None else f"{path}, cell {gradient.cell}, line {line}"
+        return visible(f"{place}: {quoted}")
 
     def _line_at_fault(self) -> int | None:
         fault = self._gradient.error
@@ -255,13 +232,13 @@ class GradientItem(pytest.Item):
 
 
 class Graders:
-    """What a session grades with: a desk for each course, and every file's result once it is known."""
+    """What a session grades with: a desk for each course, and every file's results once they are known."""
 
     def __init__(self, items: Iterable[pytest.Item]) -> None:
-        self._wanted = [item.file for item in items if isinstance(item, GradientItem)]
+        self._wanted = [item for item in items if isinstance(item, GradientItem)]
         self._open = ExitStack()
         self._desks: dict[Course, Desk | GraderError] = {}
-        self._results: dict[Path, ExerciseResult] = {}
+        self._results: dict[tuple[Path, str], ExerciseResult] = {}
 
     @classmethod
     def of(cls, session: pytest.Session) -> Graders:
@@ -272,16 +249,17 @@ class Graders:
             session.config.add_cleanup(stash[GRADERS]._open.close)
         return stash[GRADERS]
 
-    def result(self, file: SubmissionFile) -> ExerciseResult:
-        """A file's result; it is graded when the first of its gradients asks.
+    def result(self, item: GradientItem) -> ExerciseResult:
+        """The result of an item's exercise; it is graded when the first of its gradients asks.
 
         Raises:
             GraderError: the judge cannot work.
         """
-        if file.path not in self._results:
-            card = self._desk(file.course).grade(file.read(), (file.path.stem,))
-            (self._results[file.path],) = card.exercises
-        return self._results[file.path]
+        key = (item.path, item.exercise)
+        if key not in self._results:
+            card = self._desk(item.file.claim.course).grade(item.file.claim.read(), (item.exercise,))
+            (self._results[key],) = card.exercises
+        return self._results[key]
 
     def _desk(self, course: Course) -> Desk:
         if course not in self._desks:
@@ -296,7 +274,7 @@ class Graders:
         from grader.settings import Settings
         from grader.watching.desk import open_desk
 
-        ids = sorted({file.path.stem for file in self._wanted if file.course == course})
+        ids = sorted({item.exercise for item in self._wanted if item.file.claim.course == course})
         # A project's warning filters are about its own code, not about what torch does when it is imported.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -111,7 +111,8 @@ class Gradient:
     """The outcome of one asked gradient.
 
     ``through`` names the forward lines (:attr:`ForwardLine.name`) it goes back through; ``line`` is where the
-    student's stub stands in the exercise's file; ``score`` is None when the fault is the grader's own.
+    student's stub stands in the exercise's file, or in a notebook's ``cell``, counted from 1; ``score`` is None
+    when the fault is the grader's own.
     ``shown_case`` names the case that the shapes, ``worst`` and ``error_map`` are taken from: the first that
     costs the points, else the lecture's.
     """
@@ -137,6 +138,7 @@ class Gradient:
     error_map: ErrorMap | None
     notes: tuple[str, ...]
     output: str | None
+    cell: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import cache
+from itertools import chain
 from typing import Protocol, cast
 
 import torch
@@ -21,6 +23,7 @@ from grader.bench import Bench, Trial
 from grader.check import Verdict
 from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
+from grader.diagnose.words import Flaw, kinds
 from grader.exercise import tensor_of
 from grader.scorecard import Hint, Outcome
 
@@ -38,6 +41,10 @@ SILENT = frozenset(
 """Outcomes that speak for themselves."""
 
 
+GUESSES = 99
+"""From this place on, families say where to look and not what the mistake is."""
+
+
 class Level(StrEnum):
     """How much a hint may tell: the explanation, only the place, nothing."""
 
@@ -52,8 +59,8 @@ class Family(Protocol):
     ORDER: int
     """Families are asked in this order."""
 
-    def explain(self, inquiry: Inquiry) -> Iterator[Hint]:
-        """Every hint of this family that explains the answer, best first."""
+    def explain(self, inquiry: Inquiry) -> Iterator[Hint | Flaw]:
+        """Every hint of this family that explains the answer, best first; or a flaw that hides other mistakes."""
         ...
 
 
@@ -76,7 +83,35 @@ def diagnose(bench: Bench, ask: str, tried: Sequence[tuple[Trial, Verdict]]) -> 
         return None
     # Autograd is how a line is gone back through; whoever grades may have switched it off.
     with torch.enable_grad():
-        return next((hint for family in _families() for hint in family.explain(inquiry)), None)
+        return _explained(inquiry)
+
+
+def _explained(inquiry: Inquiry) -> Hint | None:
+    for family in _families():
+        found = family.explain(inquiry)
+        first = next(found, None)
+        if isinstance(first, Hint):
+            return first
+        if first is not None:
+            flaws = (one for one in chain([first], found) if isinstance(one, Flaw))
+            return next((hint for flaw in flaws for hint in _with_others(inquiry, flaw)), first.hint)
+    return None
+
+
+def _with_others(inquiry: Inquiry, flaw: Flaw) -> Iterator[Hint]:
+    """What is said of a flaw and of what comes to light once it is mended, if that explains the whole answer."""
+    mended = inquiry.mended(flaw.mend) if flaw.mend is not None else None
+    if mended is None:
+        return
+    if mended.outcome.scores:
+        yield replace(flaw.hint, message=f"{flaw.hint.message} That apart it is right.")
+        return
+    certain = (family for family in _families() if family.ORDER < GUESSES)
+    second = next((h for f in certain for h in f.explain(mended) if isinstance(h, Hint)), None)
+    if second is not None:
+        kind = kinds([*flaw.hint.kind.split("+"), *second.kind.split("+")])
+        line = flaw.hint.forward_line or second.forward_line
+        yield Hint(kind, f"{flaw.hint.message} That apart: {second.message}", line)
 
 
 def reduced(hint: Hint | None, level: str) -> Hint | None:

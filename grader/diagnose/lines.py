@@ -27,6 +27,15 @@ Rewrite = Callable[[ast.AST], ast.AST | None]
 
 
 @dataclass(frozen=True)
+class OtherDim:
+    """A line with a dimension exchanged: the one that is written, the one in its place, and the code for that."""
+
+    written: int
+    other: int
+    code: CodeType
+
+
+@dataclass(frozen=True)
 class Line:
     """One step of a forward pass, ready to go back through, as it is or altered.
 
@@ -113,15 +122,15 @@ class Line:
         )
 
     @cached_property
-    def other_dims(self) -> tuple[CodeType, ...]:
+    def other_dims(self) -> tuple[OtherDim, ...]:
         """The line with the dimension of a call such as ``softmax(x, 1)`` or ``x.sum(1)`` exchanged."""
-        found = []
-        for node in ast.walk(self.expression):
-            for place in _dims(node):
-                for dim in (0, 1, 2, -1):
-                    if place.value != dim:
-                        found.append(self._with_constant(place, dim))
-        return tuple(found)
+        return tuple(
+            OtherDim(place.value, dim, self._with_constant(place, dim))
+            for node in ast.walk(self.expression)
+            for place in _dims(node)
+            for dim in (0, 1, 2, -1)
+            if isinstance(place.value, int) and place.value != dim
+        )
 
     def _with_constant(self, place: ast.Constant, value: int) -> CodeType:
         at = (place.lineno, place.col_offset)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 NEAR = 2e-4
 """How near, relatively, an estimated factor must come to a named one; the exact check follows."""
@@ -103,9 +104,13 @@ def understand(
     for value in () if alone else WHOLE:
         if all(_near(e, value) for e in values):
             return constant(value, len(sizes))
-    for words, relation in _relations(sizes, alone):
-        if all(e is None or _near(e, r) for e, r in zip(estimates, relation, strict=True)):
-            return Factor(words, tuple(relation))
+    at = next(index for index, estimate in enumerate(estimates) if estimate is not None)
+    for words, relation in _relations(tuple(tuple(s.items()) for s in sizes), alone):
+        # One look tells most of these apart, of which there are a thousand.
+        if _near(values[0], relation[at]) and all(
+            e is None or _near(e, r) for e, r in zip(estimates, relation, strict=True)
+        ):
+            return Factor(words, relation)
     if len(values) > 2 and (found := _over_a_number(values, [s for _, s in told], sizes)) is not None:
         return found
     middle = sorted(values)[len(values) // 2]
@@ -137,8 +142,15 @@ def _over_a_number(values: Sequence[float], told: Sequence[Sizes], sizes: Sequen
     return None
 
 
-def _relations(sizes: Sequence[Sizes], alone: bool) -> Iterator[tuple[str, list[float]]]:
+@lru_cache(maxsize=64)
+def _relations(
+    told: tuple[tuple[tuple[str, float], ...], ...], alone: bool
+) -> tuple[tuple[str, tuple[float, ...]], ...]:
     """Relations to sizes, the simplest first; ``alone`` keeps to a size and one over it."""
+    return tuple((words, tuple(values)) for words, values in _related(list(map(dict, told)), alone))
+
+
+def _related(sizes: Sequence[Sizes], alone: bool) -> Iterator[tuple[str, list[float]]]:
     names = [name for name in sizes[0] if all(s[name] > 1 for s in sizes)]
     first = [(words, [value(s[name]) for s in sizes]) for name in names for words, value in _of_one(name)]
     if alone:

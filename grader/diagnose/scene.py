@@ -15,11 +15,13 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor
 
+from grader.answers import Returned
 from grader.bench import Bench, Trial
 from grader.cases import RANDOM
-from grader.check import Verdict
+from grader.check import Verdict, check
 from grader.diagnose.lines import Line, read
 from grader.diagnose.numbers import Sizes
+from grader.diagnose.words import Mend
 from grader.exercise import Exercise, tensor_of
 from grader.forward import LOSS, Values
 from grader.oracle import ROUNDING, Oracle, Run, Truth
@@ -228,7 +230,7 @@ class Inquiry:
         return tuple(
             View(
                 trial.name,
-                self._scene(trial),
+                self.scene_of(trial),
                 verdict.tensor.double(),
                 verdict.outcome.scores,
                 trial.truth.tolerance,
@@ -237,7 +239,8 @@ class Inquiry:
             if verdict.tensor is not None
         )
 
-    def _scene(self, trial: Trial) -> Scene:
+    def scene_of(self, trial: Trial) -> Scene:
+        """The scene of a trial."""
         if trial.name != RANDOM:
             return self.known.scene(trial.name)
         lines = frozenset(line.name for line in self.users)
@@ -265,13 +268,26 @@ class Inquiry:
         smallest = sorted(wrong or self.views, key=lambda view: view.answer.numel())
         return random[0] if random else smallest[0]
 
+    def mended(self, mend: Mend) -> Inquiry | None:
+        """The inquiry there would be if answers of the wrong shape had been mended; None where one cannot be."""
+        tried = []
+        for trial, verdict in self.tried:
+            if verdict.outcome is Outcome.WRONG_SHAPE:
+                shape = tuple(trial.truth.precise.shape)
+                answer = None if verdict.misshapen is None else mend(verdict.misshapen.double(), shape)
+                if answer is None or tuple(answer.shape) != shape:
+                    return None
+                verdict = check(Returned(answer), trial.truth, derived=trial.derived)
+            tried.append((trial, verdict))
+        return Inquiry(self.known, self.ask, tuple(tried))
+
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What ``make`` gives for every submission that asks the same of the same gradient in the same case.
 
-        It may depend on the specification, on the gradients the stub asked for and on the main view's scene,
-        and on nothing in the answer.
+        It may depend on the specification, on the gradients the stub asked for and on the main view's scene
+        where there is one, and on nothing in the answer.
         """
-        return self.known.once((name, self.ask, self.asked, self.main.name), make)
+        return self.known.once((name, self.ask, self.asked, self.main.name if self.views else None), make)
 
     @cached_property
     def users(self) -> tuple[Line, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from grader.diagnose.numbers import Factor, constant, understand
 from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry, Piece
+from grader.diagnose.scene import Inquiry, Piece, Scene
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, listed, quoted
 from grader.scorecard import Hint
@@ -47,10 +47,13 @@ class Shelf:
 
     @classmethod
     def of(cls, inquiry: Inquiry, variants: Iterable[Variant]) -> Shelf:
-        """Those of the variants that come out as numbers of the right shape."""
+        """Those of the variants that come out as numbers of the right shape, and not as the right ones."""
         scene, shape = inquiry.main.scene, inquiry.main.answer.shape
         usable = [
-            (v, t) for v in variants for t in (scene.get(v.piece),) if t is not None and _is_usable(t, shape)
+            (v, t)
+            for v in variants
+            for t in (scene.get(v.piece),)
+            if t is not None and _is_usable(t, shape) and not _is_right(scene, v, t)
         ]
         rows = torch.stack([t.flatten() for _, t in usable]) if usable else torch.empty(0, shape.numel())
         return cls(tuple(v for v, _ in usable), rows.double(), (rows.double() ** 2).sum(1))
@@ -60,8 +63,19 @@ def _is_usable(tensor: Tensor, shape: torch.Size) -> bool:
     return tensor.shape == shape and bool(tensor.isfinite().all()) and bool(tensor.any())
 
 
+def _is_right(scene: Scene, variant: Variant, tensor: Tensor) -> bool:
+    """Whether a variant is no other than the share it stands for: dimension -1 may be dimension 1."""
+    right = scene.mixed([(1.0, variant.part.piece)]) if variant.others else None
+    return right is not None and right.precise.shape == tensor.shape and right.admits(tensor)
+
+
 def explain(
-    inquiry: Inquiry, name: str, make: Callable[[], Iterable[Variant]], *, plainly: bool = False
+    inquiry: Inquiry,
+    name: str,
+    make: Callable[[], Iterable[Variant]],
+    *,
+    whole: Sequence[Part] = (),
+    plainly: bool = False,
 ) -> Iterator[Hint]:
     """The hints of those variants that are the answer in every case, the plainest first.
 
@@ -69,6 +83,8 @@ def explain(
         inquiry: what is to be explained.
         name: what these variants are kept under, for the next answer to the same question.
         make: what might explain it; made once, see :meth:`Inquiry.once`.
+        whole: the shares of which each variant takes the place of one; those of the lines that use the tensor
+            where none are given.
         plainly: whether only variants count that are the answer as they are, no factor besides.
     """
     if not inquiry.views or not inquiry.main.answer.any():
@@ -76,7 +92,7 @@ def explain(
     shelf = inquiry.once(name, lambda: Shelf.of(inquiry, make()))
     if not shelf.variants:
         return
-    whole = parts(inquiry)
+    whole = whole or parts(inquiry)
     found = list(_screened(inquiry, shelf, whole))
     for rank in range(2 if plainly else 3):
         for variant, alone, estimate in found:
@@ -160,8 +176,11 @@ def _factor(inquiry: Inquiry, variant: Variant, others: Sequence[Part]) -> Facto
         estimates.append(
             float((tensor * target).sum()) / square if float(tensor.abs().max()) > noise else None
         )
-    if all(e is None or abs(e - 1) < COARSE for e in estimates):
-        return constant(1.0, len(estimates))
+    for plain in (1.0, -1.0):
+        if all(e is None or abs(e - plain) < COARSE for e in estimates):
+            return constant(plain, len(estimates))
+    if variant.kind == "wrong_local_derivative" or not variant.others:
+        return None  # no other factor would be plausible
     return understand(estimates, inquiry.sizes)
 
 

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from grader.diagnose.lines import Line
 from grader.scorecard import Hint
+
+Mend = Callable[[Tensor, tuple[int, ...]], Tensor | None]
+"""From an answer as it came and its right shape, the answer without a mistake; None where it cannot be."""
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """A mistake that hides whether there is another, and how to mend it to see.
+
+    Args:
+        hint: what is said of it where it is the only one.
+        mend: how to mend it, None where it cannot be.
+    """
+
+    hint: Hint
+    mend: Mend | None = None
+
 
 ORDER = (
     "sign",

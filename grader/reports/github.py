@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from grader.reports import markdown
 from grader.reports.context import ReportContext
-from grader.reports.wording import LOOKS, Tone, one_line, reason, visible
+from grader.reports.wording import LOOKS, Tone, one_line, place, reason, visible
 from grader.scorecard import ExerciseResult, Gradient, Outcome, Scorecard
 
 KIND = "github"
@@ -94,7 +94,7 @@ def remarks(scorecards: Sequence[Scorecard], context: ReportContext) -> Iterator
             for gradient in exercise.gradients:
                 look = LOOKS[gradient.outcome]
                 if not gradient.outcome.scores and look.tone is not Tone.OPEN:
-                    title = f"{gradient.name}: {look.word}"
+                    title = f"{gradient.name}: {look.word}{_cell(gradient)}"
                     line = _line(exercise, gradient) if gradient.outcome is not Outcome.GRADER_FAULT else None
                     yield Annotation(path, line, title, _message(gradient))
 
@@ -109,12 +109,21 @@ def brackets(token: str) -> tuple[str, str]:
 
 
 def _line(exercise: ExerciseResult, gradient: Gradient) -> int | None:
-    """The line that raised the error, if it is in this exercise's own file; else the stub's first."""
+    """The line that raised the error, if it is in this exercise's own file; else the stub's first.
+
+    A notebook has none: its cells' lines are not its file's.
+    """
     fault = gradient.error
+    if gradient.cell is not None:
+        return None
     if fault is None or fault.line is None:
         return gradient.line
     here = not fault.traceback or fault.traceback[-1].lstrip().startswith(f"{exercise.file}:{fault.line} ")
     return fault.line if here or gradient.line is None else gradient.line
+
+
+def _cell(gradient: Gradient) -> str:
+    return "" if gradient.cell is None else f" ({place(gradient)})"
 
 
 def _message(gradient: Gradient) -> str:

@@ -200,6 +200,7 @@ def environment() -> Environment:
         "shape": wording.shape,
         "one_line": wording.one_line,
         "how_far": wording.how_far,
+        "place": wording.place,
     }
     environment.globals |= {name: _kept(environment, name) for name in PIECES}
     environment.globals |= {"LOOKS": LOOKS, "PLOT": (WIDTH, HEIGHT)}

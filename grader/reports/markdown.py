@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from grader.reports.context import ReportContext
-from grader.reports.wording import LOOKS, next_step, number, one_line, points, reason
+from grader.reports.wording import LOOKS, next_step, number, one_line, place, points, reason
 from grader.scorecard import ExerciseResult, Gradient, Scorecard
 
 KIND = "markdown"
@@ -122,7 +122,7 @@ def _exercise(exercise: ExerciseResult) -> Iterator[str]:
 
 def _row(gradient: Gradient) -> str:
     look = LOOKS[gradient.outcome]
-    line = "" if gradient.line is None else str(gradient.line)
+    line = place(gradient).removeprefix("line ")
     diff = "" if gradient.max_abs_diff is None else number(gradient.max_abs_diff)
     return f"| {look.glyph} | {code(gradient.name)} | {look.word} | {line} | {diff} |\n"
 

@@ -122,11 +122,20 @@ def reason(gradient: Gradient) -> str:
         return first_sentence(gradient.hint.message)
     if gradient.error is not None:
         fault = gradient.error
-        where = f" (line {fault.line})" if fault.line is not None else ""
+        # In a notebook the message itself says cell and line.
+        where = f" (line {fault.line})" if fault.line is not None and gradient.cell is None else ""
         return one_line(f"{fault.type}: {fault.message.strip().partition(chr(10))[0]}") + where
     if gradient.outcome is Outcome.WRONG_SHAPE:
         return f"expected {shape(gradient.expected_shape)}, found {shape(gradient.found_shape)}"
     return ""
+
+
+def place(gradient: Gradient) -> str:
+    """Where the student's stub stands in their file: ``line 3``, ``cell 12, line 3``; nothing if nowhere."""
+    if gradient.line is None:
+        return ""
+    line = f"line {gradient.line}"
+    return line if gradient.cell is None else f"cell {gradient.cell}, {line}"
 
 
 @dataclass(frozen=True)

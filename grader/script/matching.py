@@ -122,16 +122,19 @@ class _Matcher:
         return renaming
 
     def _again(self, renaming: Renaming) -> Iterator[tuple[Reference, str]]:
+        without = {
+            step.name: Renaming({n: r for n, r in renaming.theirs.items() if n != step.name})
+            for step in self.forward.steps
+            if step.name in renaming.theirs and step.name != LOSS
+        }
         for line in self.lines:
             reference = (line.target, line.index)
             if reference in renaming.ours:
                 continue
-            for step in self.forward.steps:
-                if step.name in renaming.theirs and step.name != LOSS:
-                    free = Renaming({n: r for n, r in renaming.theirs.items() if n != step.name})
-                    if any(len(r.theirs) == len(free.theirs) + 1 for r in self._unify(step.name, line, free)):
-                        yield reference, step.name
-                        break
+            for name, free in without.items():
+                if any(len(r.theirs) == len(free.theirs) + 1 for r in self._unify(name, line, free)):
+                    yield reference, name
+                    break
 
     def _unify(self, name: str, line: Statement, renaming: Renaming) -> Iterator[Renaming]:
         """The ways to extend a renaming under which a student's line is the exercise's line of that name."""

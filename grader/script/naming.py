@@ -12,12 +12,7 @@ from functools import cached_property
 from grader.forward import Forward
 from grader.script.matching import Match
 from grader.script.program import Program, Statement
-
-SPELLINGS = (
-    "d{}", "d_{}", "{}_grad", "grad_{}", "{}grad", "dL_d{}", "dLd{}", "dL{}", "dloss_d{}", "dl_d{}",
-    "g_{}", "{}_d", "delta_{}",
-)  # fmt: skip
-"""How people name the gradient of a tensor."""
+from grader.signs import SPELLINGS
 
 VARIANT = re.compile(
     r"_?(?:fast|closed|direct|new|short|simple|quick|analytic\w*|alt|ex\d|v?\d|manual|one\w*)_?|_+"

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from grader.forward import LOSS
 from grader.script.cell import Cell, Origin
@@ -56,7 +57,7 @@ class Statement:
     broken: str | None = None
     training: bool = False
 
-    @property
+    @cached_property
     def value(self) -> ast.expr | None:
         """The right-hand side of a plain assignment to one name, else None."""
         match self.node:
@@ -66,7 +67,7 @@ class Statement:
                 return value
         return None
 
-    @property
+    @cached_property
     def target(self) -> str:
         """The name that a plain assignment to one name assigns, else nothing."""
         match self.node:
@@ -193,6 +194,7 @@ class _Reader:
     asks: frozenset[str]
     calls: dict[str, ast.Call] = field(default_factory=dict)
     at_top: set[str] = field(default_factory=set)
+    _known: dict[int, Effects] = field(default_factory=dict)
 
     def read(self) -> Iterator[Statement]:
         pieces = list(itertools.islice(self._pieces(), STATEMENTS_LIMIT + 1))
@@ -221,6 +223,13 @@ class _Reader:
                 yield _Piece(written.node, written, place, markers[max(past)] if past else section)
             section = markers[max(markers)] if markers else section
 
+    def _effects(self, node: ast.stmt) -> Effects:
+        """A statement's effects but for what functions do, worked out once."""
+        # The tree is alive as long as this is, so that no other node can have its id.
+        if id(node) not in self._known:
+            self._known[id(node)] = effects(node)
+        return self._known[id(node)]
+
     def _survey(self, node: ast.stmt) -> None:
         """Take down which names are assigned at top level, and which functions are called with what."""
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -229,7 +238,7 @@ class _Reader:
             if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name):
                 self.calls.setdefault(inner.func.id, inner)
         if not self._is_training(node):
-            self.at_top |= effects(node).writes
+            self.at_top |= self._effects(node).writes
 
     def _flat(self, piece: _Piece) -> Iterator[_Piece]:
         """A statement, or those inside it where it only wraps them: ``no_grad()``, a function around all."""
@@ -274,8 +283,7 @@ class _Reader:
         found: set[str] = set()
         for node in function.body:
             if not self._is_training(node):
-                done = effects(node)
-                found |= done.writes
+                found |= self._effects(node).writes
         gradients = {name for name in found if name in self.asks}
         ds = {name for name in found if name.startswith("d")}
         whole = (
@@ -289,7 +297,7 @@ class _Reader:
         """Whether a loop trains: it calls ``backward()``, makes a loss, or does too much for one gradient."""
         if not isinstance(node, (ast.For, ast.While)):
             return False
-        written = effects(node).writes
+        written = self._effects(node).writes
         backward = any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in ast.walk(node))
         return backward or LOSS in written or len(written) >= TRAINING_NAMES or len(written & self.asks) > 2
 
@@ -300,7 +308,9 @@ class _Reader:
             done = Effects(written.changes, binds=written.assigns, mutates=written.changes)
             return Statement(index, piece.node, (), written.first, done, piece.section, written.broken)
         training = self._is_training(piece.node)
-        done = Effects(frozenset()) if training else effects(piece.node, mutators)
+        done = effects(piece.node, mutators) if mutators else self._effects(piece.node)
+        if training:
+            done = Effects(frozenset())
         return Statement(
             index, piece.node, written.text(piece.node), origin, done, piece.section, None, training
         )

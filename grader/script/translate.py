@@ -44,6 +44,11 @@ class Origins:
         origin = self.lines.get(generated or 0)
         return origin.line if origin else None
 
+    def cell(self, generated: int | None) -> int | None:
+        """The student's cell for a generated line, None where it is not theirs or in no notebook."""
+        origin = self.lines.get(generated or 0)
+        return origin.cell if origin else None
+
     def fault(self, fault: Fault) -> Fault:
         """A fault with the student's own places in its message, its line and its traceback."""
         origin = self.lines.get(fault.line or 0)
@@ -85,27 +90,23 @@ def asks_of(exercises: Sequence[Exercise]) -> frozenset[str]:
     return frozenset(ask for exercise in exercises for ask in exercise.asks)
 
 
-def is_script(content: bytes, exercises: Sequence[Exercise]) -> bool:
-    """Whether a Python file assigns gradients instead of defining stubs.
-
-    A file that is named after an exercise with functions of its own form need not be asked: it is no script.
+def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
+    """Whether cells hold the forward pass of an exercise, or most of it, whatever their names.
 
     Args:
-        content: the file.
-        exercises: those whose gradients count.
+        cells: what somebody wrote.
+        exercises: those whose forward passes count.
+
+    Raises:
+        ScriptError: the cells are too large or too deeply nested to be read.
     """
-    asks = asks_of([exercise for exercise in exercises if not exercise.declared])
-    try:
-        program = Program.read([Cell(None, content.decode("utf-8", "replace"))], asks)
-    except ScriptError:
-        return False
-    stubs = [s for s in program.statements if s.is_stub(asks)]
-    assigned = {
-        n for s in program.statements for n in s.effects.writes if not isinstance(s.node, ast.FunctionDef)
-    }
-    if stubs:
-        return False
-    return bool(assigned & asks) or sum(name.startswith("d") for name in assigned) >= len(asks) // 2
+    exercises = [exercise for exercise in exercises if not exercise.declared]
+    program = Program.read(cells, asks_of(exercises))
+    return any(
+        2 * sum(step.name in match(program, forward).renaming.theirs for step in forward.steps)
+        >= len(forward.steps)
+        for forward in {exercise.forward for exercise in exercises}
+    )
 
 
 def translate(

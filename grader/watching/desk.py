@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grader.box.opening import Isolated, opener
 from grader.course import Course
+from grader.run import uncollected
 from grader.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def open_desk(course: Course, ids: Sequence[str], settings: Settings) -> Iterato
     # The boxes' parent imports torch while we do.
     with opener(course.hidden, Isolated.AUTO) as boxes:
         from grader.judge import Judge, prepare_benches
+        from grader.memory import Memory
 
-        exercises = course.select(tuple(ids))
-        benches = prepare_benches(course, exercises, settings)
-        yield Desk(Judge(boxes, benches, settings, exercises=course.exercises))
+        with uncollected():
+            exercises = course.select(tuple(ids))
+            benches = prepare_benches(course, exercises, settings)
+        yield Desk(Judge(boxes, benches, settings, exercises=course.exercises, memory=Memory()))

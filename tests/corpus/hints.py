@@ -202,7 +202,7 @@ def dv(weights, dmixed):
 def dv(scaled, dmixed):
     return scaled.transpose(1, 2) @ dmixed
 
-# %% attention dscaled: along the wrong dimension -> wrong_value | wrong_local_derivative @ weights
+# %% attention dscaled: along the wrong dimension -> wrong_value | wrong_dim @ weights
 def dscaled(weights, dweights):
     return weights * (dweights - (weights * dweights).sum(1, keepdim=True))
 

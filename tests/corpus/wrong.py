@@ -336,7 +336,7 @@ def dlogits(logits, Yb):
     leaf = logits.clone().requires_grad_()
     return torch.autograd.grad(F.cross_entropy(leaf, Yb), leaf)[0]
 
-# %% ex1_step_by_step dh: weights the wrong way round -> error
+# %% ex1_step_by_step dh: weights the wrong way round -> error | transposed @ logits
 def dh(W2, dlogits):
     return dlogits @ W2
 
@@ -380,7 +380,7 @@ def dW2(h, dlogits, n):
 def dW2(hpreact, dlogits):
     return hpreact.T @ dlogits
 
-# %% ex1_step_by_step dW2: h not transposed -> error
+# %% ex1_step_by_step dW2: h not transposed -> error | transposed @ logits
 def dW2(h, dlogits):
     return h @ dlogits
 
@@ -520,7 +520,7 @@ def dbnraw(bnbias, dhpreact):
 def dbnraw(bngain, bnbias, dhpreact):
     return bngain * dhpreact + bnbias
 
-# %% ex1_step_by_step dbnraw: gain transposed -> error
+# %% ex1_step_by_step dbnraw: gain transposed -> error | transposed @ hpreact
 def dbnraw(bngain, dhpreact):
     return bngain.T * dhpreact
 
@@ -679,7 +679,7 @@ def dhprebn(dbndiff, dbnmeani, n):
 def dembcat(W1, dhprebn):
     return W1 @ dhprebn.T
 
-# %% ex1_step_by_step dembcat: weights not transposed -> error
+# %% ex1_step_by_step dembcat: weights not transposed -> error | transposed @ hprebn
 def dembcat(W1, dhprebn):
     return dhprebn @ W1
 
@@ -871,7 +871,7 @@ def dlogits(logits, Yb, n):
     d[range(n), Yb] -= 1
     return d
 
-# %% ex2_cross_entropy dlogits: softmax over the batch -> wrong_value | wrong_local_derivative
+# %% ex2_cross_entropy dlogits: softmax over the batch -> wrong_value | wrong_dim @ counts_sum
 def dlogits(logits, Yb, n):
     d = F.softmax(logits, 0)
     d[range(n), Yb] -= 1

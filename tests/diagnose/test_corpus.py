@@ -11,6 +11,7 @@ from tests.diagnose.desk import Desk, outcome
 CORPUS = Path(__file__).parent.parent / "corpus"
 SEEN = read(CORPUS / "wrong.py") + read(CORPUS / "hints.py")
 UNSEEN = read(CORPUS / "unseen.py")
+LEARNT = read(CORPUS / "heldout.py") + read(CORPUS / "slips.py")
 RIGHT = read(CORPUS / "right.py")
 
 BOXED = ("forbidden", "missing", "timed_out")
@@ -48,6 +49,20 @@ def test_what_declares_no_hint_gets_none(desk: Desk, cell: Cell) -> None:
 def test_a_right_answer_gets_none(desk: Desk, cell: Cell) -> None:
     assert outcome(desk.tried(cell)).scores
     assert desk.hint(cell) is None
+
+
+@pytest.mark.parametrize("cell", LEARNT, ids=str)
+def test_what_was_learnt_from_others_stays_so(desk: Desk, cell: Cell) -> None:
+    """Several kinds may be right for one of them."""
+    tried = desk.tried(cell)
+    hint = desk.hint(cell)
+    if tried:  # else it asks for what is not handed out
+        assert outcome(tried).value == cell.outcome
+    if cell.hint is None:
+        assert hint is None
+    else:
+        assert hint is not None
+        assert kinds(hint.kind) in map(kinds, cell.hint.split("/")), hint
 
 
 def test_most_mistakes_that_nobody_tuned_for_are_named(desk: Desk) -> None:

@@ -180,6 +180,7 @@ def test_answers_from_a_box_are_diagnosed(judge: Judge) -> None:
         "dlogit_maxes": "all_zero",
         "dlogits": "missing_path",
         "dW2": "transposed",
+        "dbnraw": "transposed",
         "dbnvar": "wrong_local_derivative",
         "dbndiff2": "scale",
         "dbnmeani": "sign",

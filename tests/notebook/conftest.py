@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from grader.box.box import Source
 from grader.judge import Judge
-from grader.notebook import cells_of
 from grader.scorecard import Gradient
-from grader.script import translate
 from grader.submission import HandedIn, Submission
 from tests.notebook.build import Piece, notebook, pieces
 
@@ -27,23 +23,14 @@ class NotebookDesk:
         self._judge = judge
 
     def grade(self, content: bytes, filename: str = "part4.ipynb") -> Graded:
-        """Every gradient of a notebook or script, its notes and faults in the student's own places."""
-        exercises = [bench.exercise for bench in self._judge.benches]
-        made = translate(cells_of(filename, content), exercises, "part4.py", filename)
-        files = {name: HandedIn(filename, Source("part4.py", one.content)) for name, one in made.items()}
+        """Every gradient of a notebook or script, of the exercises that ask for gradients one by one."""
+        asked = [bench.exercise for bench in self._judge.benches if not bench.exercise.declared]
+        files = {exercise.id: HandedIn(filename, script=content) for exercise in asked}
         card = self._judge.grade(Submission("part4", Path(filename), "0" * 64, files))
         return {
-            exercise.id[:3]: {
-                g.name: replace(
-                    g,
-                    error=made[exercise.id].origins.fault(g.error) if g.error else None,
-                    line=made[exercise.id].origins.line(g.line),
-                    notes=(*g.notes, *made[exercise.id].notes.get(g.name, ())),
-                )
-                for g in exercise.gradients
-            }
+            exercise.id[:3]: {gradient.name: gradient for gradient in exercise.gradients}
             for exercise in card.exercises
-            if exercise.id in made
+            if exercise.id in files
         }
 
     def grade_stored(self, name: str) -> Graded:

@@ -10,85 +10,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from grader.claims import Wish, claim, functions_of
 from grader.course import Course
 from grader.errors import IsolationError
-from grader.judge import Judge
-from grader.pytest_plugin import course_of, functions_of, stub_line
+from grader.pytest_plugin import stub_line
 from grader.scorecard import Outcome, Scorecard
 from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk
 from tests.conftest import ROOT
+from tests.plugin.conftest import EX1, EX2, EX3, IMPORTED, Recorder, Student, collected, words
 
 pytest_plugins = ["pytester"]
-
-PLUGIN = "grader.pytest_plugin"
-EX1, EX2, EX3 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm"
-IMPORTED = "raise SystemExit('this file was imported')\n"
-
-
-def words(*arguments: object) -> list[str]:
-    """A command line that has the plugin, whether or not it is installed as an entry point."""
-    installed = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
-    # What other plugins take to start is no business of these tests.
-    return [*([] if installed else ["-p", PLUGIN]), "-p", "no:hypothesispytest", *map(str, arguments)]
-
-
-@dataclass(frozen=True)
-class Recorder(Desk):
-    """A desk that keeps which exercises were graded."""
-
-    graded: list[str] = field(default_factory=list)
-
-    def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
-        self.graded.extend(ids)
-        return super().grade(work, ids)
-
-
-class Student:
-    """A student's folder, and pytest run in it."""
-
-    def __init__(self, pytester: pytest.Pytester, desk: Recorder) -> None:
-        self.pytester = pytester
-        self.desk = desk
-        self.folder = pytester.mkdir("me")
-
-    def hands_in(self, who: str, *ids: str) -> None:
-        """Hand in what one of the samples has handed in."""
-        for name in ids:
-            self.writes(name, (ROOT / f"submissions/{who}/{name}.py").read_text("utf-8"))
-
-    def writes(self, name: str, text: str) -> Path:
-        path = self.folder / f"{name}.py"
-        path.write_text(text, "utf-8")
-        return path
-
-    def runs(self, *arguments: object) -> pytest.RunResult:
-        return self.pytester.runpytest_inprocess(*words(*arguments))
-
-
-@pytest.fixture
-def me(pytester: pytest.Pytester, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Student:
-    """A student whose work is graded by this session's judge."""
-    desk = Recorder(judge)
-
-    @contextmanager
-    def shared(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
-        yield desk
-
-    monkeypatch.setattr("grader.watching.desk.open_desk", shared)
-    return Student(pytester, desk)
-
-
-def collected(result: pytest.RunResult) -> list[str]:
-    return [line for line in result.outlines if "::" in line]
 
 
 def test_one_test_for_each_gradient(me: Student, course: Course) -> None:
@@ -259,20 +198,25 @@ def test_a_broken_course_is_one_line(me: Student) -> None:
 
 
 def test_nothing_of_the_project_but_its_submissions_is_one() -> None:
-    for folder in ("grader", "exercises", "reference", "tests"):
-        assert [path for path in (ROOT / folder).rglob("*.py") if course_of(path) is not None] == []
-    assert course_of(ROOT / f"submissions/alice/{EX1}.py") == Course.at(ROOT)
+    for folder in ("grader", "exercises", "reference", "tests", "benchmarks", "docs"):
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert [path for path in files if claim(path, Wish(file=True, folder=True)) is not None] == []
+    found = claim(ROOT / f"submissions/alice/{EX1}.py")
+    assert found is not None
+    assert (found.course, found.exercises) == (Course.at(ROOT), (EX1,))
 
 
 def test_a_course_s_own_files_are_not_submissions(tmp_path: Path) -> None:
     exercise = tmp_path / "exercises/ex1"
     exercise.mkdir(parents=True)
     (exercise / "exercise.toml").write_text("")
-    assert course_of(tmp_path / "submissions/me/ex1.py") == Course.at(tmp_path)
-    assert course_of(tmp_path / "submissions/me/ex2.py") is None
-    assert course_of(tmp_path / "reference/ex1.py") is None
-    assert course_of(tmp_path / "exercises/ex1/ex1.py") is None
-    assert course_of(tmp_path / "tests/data/ex1.py") is None
+    found = claim(tmp_path / "submissions/me/ex1.py")
+    assert found is not None
+    assert found.course == Course.at(tmp_path)
+    assert claim(tmp_path / "submissions/me/ex2.py") is None
+    assert claim(tmp_path / "reference/ex1.py") is None
+    assert claim(tmp_path / "exercises/ex1/ex1.py") is None
+    assert claim(tmp_path / "tests/data/ex1.py") is None
 
 
 @pytest.mark.parametrize(

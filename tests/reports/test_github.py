@@ -78,6 +78,18 @@ def test_an_error_stands_where_it_was_raised_if_that_is_in_the_file(trace, line)
     assert properties["line"] == line
 
 
+def test_a_notebook_s_cell_is_said_and_no_line_of_its_file():
+    """A line of a cell is not that line of the file."""
+    fault = Fault("ValueError", "cell 12, line 3: no", 3, ())
+    card = scorecard(
+        exercise(gradient("dh", Outcome.ERROR, error=fault, line=2, cell=11), file="part4.ipynb")
+    )
+    ((_, properties, message),) = Runner().read(github.console([card], CONTEXT))
+    assert "line" not in properties
+    assert properties["title"] == "dh: error (cell 11, line 2)"
+    assert message == "ValueError: cell 12, line 3: no"
+
+
 def test_no_more_than_github_shows():
     """The last says how many there are beside."""
     found = Runner().read(github.console([unreadable()], CONTEXT))

@@ -133,6 +133,7 @@ def _nullable(path: Path) -> bool:
         "hint",
         "error",
         "line",
+        "cell",
     }
     whole = {"found_shape", "worst", "error_map", "output", "file", "forward_line"}
     whole |= {"descent", "training", "validation", "published", "trouble"}

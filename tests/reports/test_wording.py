@@ -65,6 +65,16 @@ def test_reason_prefers_the_hint_and_stops_after_a_sentence():
     assert wording.reason(misshapen) == "expected (27,), found (32, 27)"
 
 
+def test_a_place_is_a_line_or_a_cell_s_line():
+    """A notebook's lines count within their cell; an error there has said its own place."""
+    assert wording.place(gradient(line=7)) == "line 7"
+    assert wording.place(gradient(line=7, cell=3)) == "cell 3, line 7"
+    assert wording.place(gradient(line=None)) == ""
+    fault = Fault("NameError", "cell 4, line 1: name 'x' is not defined", 1, ())
+    raised = gradient(outcome=Outcome.ERROR, error=fault, line=7, cell=3)
+    assert wording.reason(raised) == "NameError: cell 4, line 1: name 'x' is not defined"
+
+
 def test_next_step_names_the_first_gradient_that_does_not_score():
     """Encouragement first: what to do, then what is done."""
     assert str(wording.next_step(sample())) == (

@@ -9,6 +9,7 @@ from grader.diagnose.pieces import parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
+from grader.diagnose.words import hint
 from grader.scorecard import Hint
 
 # Before factors: a derivative that happens to be n times the gradient is still a derivative.
@@ -19,6 +20,17 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The answer is what a line sends back when ones arrive."""
     if inquiry.views:
         yield from explained(inquiry, "bare", lambda: _variants(inquiry), plainly=True)
+        yield from _rounding(inquiry)
+
+
+def _rounding(inquiry: Inquiry) -> Iterator[Hint]:
+    """A derivative that sums to nothing but rounding, and such rounding as the answer."""
+    ones = (1.0,) * len(inquiry.views)
+    for variant in _variants(inquiry):
+        vanishes = all(view.scene.vanishes(variant.piece) and view.answer.any() for view in inquiry.views)
+        if vanishes and inquiry.fits([(ones, variant.piece)]):
+            evidence = f"Your answer equals {variant.evidence} {inquiry.everywhere}: zero but for rounding."
+            yield hint(variant.kind, variant.part.line, variant.sentence, evidence)
 
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:

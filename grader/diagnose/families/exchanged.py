@@ -31,7 +31,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
     for part in parts(inquiry):
         yield from _reordered(inquiry, part)
-        yield from _turned(inquiry, part)
+        yield from turned(inquiry, part)
 
 
 def _reordered(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
@@ -75,7 +75,7 @@ def _misplaced(inquiry: Inquiry, part: Part, piece: Piece) -> Variant:
     )
 
 
-def _turned(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
+def turned(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
     """A factor, or what arrives, is square in its last two dimensions and transposed in them."""
     line, values = part.line, inquiry.main.scene.values
     for name in line.step.uses:

@@ -47,8 +47,8 @@ def _unguarded(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
 
 
 def _other_dim(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
-    for index, code in enumerate(part.line.other_dims if part.use is None else ()):
-        altered = Alteration(("dim", str(index)), arriving(part.line), code=code)
+    for index, turn in enumerate(part.line.other_dims if part.use is None else ()):
+        altered = Alteration(("dim", str(index)), arriving(part.line), code=turn.code)
         yield Variant(
             "wrong_dim",
             part,

@@ -18,7 +18,7 @@ from grader.diagnose.words import quoted
 from grader.oracle import Run
 from grader.scorecard import Hint
 
-ORDER = 90
+ORDER = 81
 
 POWERS = ((1.0, ""), (-1.0, ""), (2.0, " squared"), (-2.0, " squared"), (0.5, "'s root"), (-0.5, "'s root"))
 
@@ -33,6 +33,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
     for part in parts(inquiry):
         yield from _of_line(inquiry, part)
+        yield from _of_share(inquiry, part)
     yield from _of_all(inquiry)
 
 
@@ -44,6 +45,24 @@ def _of_line(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
             )
             piece = back(part.line, inquiry.tensor, part.use, altered)
             yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, f"`{name}`{said}")
+
+
+def _of_share(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
+    """A line's share off by a tensor that what arrives at the line is too small for."""
+    small, large = inquiry.main.scene.values[part.line.name], inquiry.main.answer
+    if small.numel() >= large.numel():
+        return
+    for name, found in stand_ins(inquiry, large):
+        for power, said in POWERS:
+            piece = Piece(
+                ("share times", part.piece.key, name, power), partial(_share_times, part.piece, found, power)
+            )
+            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, f"`{name}`{said}")
+
+
+def _share_times(piece: Piece, found: Found, power: float, run: Run) -> Tensor | None:
+    share = piece.work_out(run)
+    return None if share is None else _product(share, found(run), power)
 
 
 def _of_all(inquiry: Inquiry) -> Iterator[Variant]:

@@ -1,181 +1,277 @@
-"""Answers of the wrong shape: what the shape alone says, in every case in which it came back."""
+"""Answers of the wrong shape: what the shape says, in every case in which it came back.
+
+A shape alone does not tell what the numbers are. Where it can be mended, whoever asks looks at the mended answer
+in turn; where something was summed along other dimensions than it should be, the numbers are compared here.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from itertools import combinations
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations, permutations
 
 from torch import Tensor
 
-from grader.diagnose.lines import Line
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.words import hint, quoted
+from grader.diagnose.lines import PART, Line
+from grader.diagnose.numbers import Factor, Sizes, understand
+from grader.diagnose.pieces import arriving
+from grader.diagnose.scene import Inquiry, Piece, Scene
+from grader.diagnose.weights import COARSE
+from grader.diagnose.words import Flaw, Mend, hint, kinds, quoted
 from grader.forward import Values
-from grader.scorecard import Hint, Outcome
+from grader.oracle import Run
+from grader.scorecard import Outcome
 
 ORDER = 20
+
+LARGEST_RANK = 4
 
 Shape = tuple[int, ...]
 
 
-def explain(inquiry: Inquiry) -> Iterator[Hint]:
+def explain(inquiry: Inquiry) -> Iterator[Flaw]:
     """The answer's shape is that of a known mistake in all the cases, or at least not the tensor's."""
     if inquiry.outcome is not Outcome.WRONG_SHAPE:
         return
-    yield from _keepdim(inquiry)
+    cases = tuple(_cases(inquiry))
+    yield from _keepdim(inquiry, cases)
     for line in inquiry.users:
-        yield from _summed(inquiry, line)
-    yield from _outer(inquiry)
-    yield from _transposed(inquiry)
-    yield from _of_another(inquiry)
-    yield from _other(inquiry)
+        yield from _summed(inquiry, cases, line)
+    yield from _outer(inquiry, cases)
+    yield from _transposed(inquiry, cases)
+    yield from _of_another(inquiry, cases)
+    yield _other(inquiry, cases)
 
 
-def _found(inquiry: Inquiry) -> list[tuple[Shape, Shape, Values]]:
-    """The shape found, the shape expected and the forward values of every case with a wrong shape."""
-    cases = []
+@dataclass(frozen=True)
+class Case:
+    """One case with a wrong shape.
+
+    Args:
+        name: its name.
+        scene: what is true in it.
+        found: the shape found.
+        expected: the shape expected.
+        values: the forward values.
+        answer: the answer as it came, in float64; None where there were too many numbers to send.
+        tolerance: how far it might have been off.
+    """
+
+    name: str
+    scene: Scene
+    found: Shape
+    expected: Shape
+    values: Values
+    answer: Tensor | None
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a forward value, () of a number."""
+        value = self.values[name]
+        return tuple(value.shape) if isinstance(value, Tensor) else ()
+
+
+def _cases(inquiry: Inquiry) -> Iterator[Case]:
     for trial, verdict in inquiry.decisive:
         if verdict.outcome is Outcome.WRONG_SHAPE and verdict.found_shape is not None:
-            values = inquiry.known.scene(trial.name).oracle.case.values
-            cases.append((verdict.found_shape, tuple(trial.truth.precise.shape), values))
-    return cases
+            scene = inquiry.scene_of(trial)
+            answer = None if verdict.misshapen is None else verdict.misshapen.double()
+            expected = tuple(trial.truth.precise.shape)
+            yield Case(trial.name, scene, verdict.found_shape, expected, scene.values, answer)
 
 
-def _keepdim(inquiry: Inquiry) -> Iterator[Hint]:
-    cases = _found(inquiry)
+Cases = tuple[Case, ...]
+
+
+def _keepdim(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
     if all(
-        1 in expected and _squeezed(found) == _squeezed(expected) and len(found) < len(expected)
-        for found, expected, _ in cases
+        1 in case.expected
+        and _squeezed(case.found) == _squeezed(case.expected)
+        and len(case.found) < len(case.expected)
+        for case in cases
     ):
-        yield hint(
-            "keepdim",
-            _only(inquiry),
-            f"A dimension of size 1 is lost: `{inquiry.tensor}` keeps it, so its gradient does, too.",
-            _evidence(inquiry),
-        )
+        said = f"A dimension of size 1 is lost: `{inquiry.tensor}` keeps it, so its gradient does, too."
+        yield Flaw(hint("keepdim", _only(inquiry), said, _evidence(inquiry, cases)), Tensor.reshape)
 
 
-def _summed(inquiry: Inquiry, line: Line) -> Iterator[Hint]:
+def _summed(inquiry: Inquiry, cases: Cases, line: Line) -> Iterator[Flaw]:
     """What the line broadcasts is summed over the dimensions it was copied along, and over no others."""
-    cases = _found(inquiry)
-    right = [_copied(expected, _shape_of(values, line.name)) for _, expected, values in cases]
-    if any(dims != right[0] for dims in right) or right[0] is None:
+    wanted = _copied(cases[0].expected, cases[0].shape(line.name))
+    if wanted is None or any(_copied(case.expected, case.shape(line.name)) != wanted for case in cases):
         return
     # A single number may come from anywhere.
-    if any(not _squeezed(found) for found, _, _ in cases):
+    if any(not _squeezed(case.found) for case in cases):
         return
-    wanted = right[0]
-    rank = len(_shape_of(cases[0][2], line.name))
+    rank = len(cases[0].shape(line.name))
     for count in range(rank + 1):
         for dims in combinations(range(rank), count):
-            if all(
-                _squeezed(found) == _without(_shape_of(values, line.name), dims) for found, _, values in cases
+            if dims != wanted and all(
+                _squeezed(case.found) == _without(case.shape(line.name), dims) for case in cases
             ):
-                yield from _told(inquiry, line, frozenset(wanted), frozenset(dims))
+                yield from _told(inquiry, cases, line, frozenset(wanted), frozenset(dims))
                 return
 
 
-def _told(inquiry: Inquiry, line: Line, wanted: frozenset[int], dims: frozenset[int]) -> Iterator[Hint]:
-    if dims == wanted:
-        return
+def _told(
+    inquiry: Inquiry, cases: Cases, line: Line, wanted: frozenset[int], dims: frozenset[int]
+) -> Iterator[Flaw]:
+    evidence = _evidence(inquiry, cases)
     if dims < wanted:
-        kind = "missing_sum"
         sentence = (
             f"{quoted(line)} copies `{inquiry.tensor}` along"
             f" {_dims(wanted)}, and what the copies receive adds up."
         )
         if dims:
             sentence += f" Your answer has the shape of a sum over {_dims(dims)} only."
+        mend = partial(_sum_over, wanted - dims, len(cases[0].shape(line.name)), len(dims))
+        yield Flaw(hint("missing_sum", line, sentence, evidence), mend)
     elif not wanted:
-        kind = "wrong_shape"
         sentence = (
             f"Each entry of `{inquiry.tensor}` has a gradient of"
             f" its own in {quoted(line)}: nothing is summed there."
         )
+        yield Flaw(hint("wrong_shape", line, sentence, evidence))
     else:
-        kind = "wrong_dim"
         sentence = (
             f"Your answer has the shape of a sum over {_dims(dims)}."
             f" Look along which {quoted(line)} copies `{inquiry.tensor}`."
         )
-    yield hint(kind, line, sentence, _evidence(inquiry))
+        names, besides = _besides(inquiry, cases, line, dims)
+        yield Flaw(hint(kinds(["wrong_dim", *names]), line, sentence, besides, evidence))
 
 
-def _outer(inquiry: Inquiry) -> Iterator[Hint]:
+def _sum_over(dims: frozenset[int], rank: int, summed: int, answer: Tensor, shape: Shape) -> Tensor | None:
+    """An answer summed over what it was not: dimensions of the line's shape, of which some are summed already."""
+    if answer.dim() == rank:
+        return answer.sum(sorted(dims)).reshape(shape)
+    if not summed and answer.dim() < rank:  # leading ones are missing
+        return answer[(None,) * (rank - answer.dim())].sum(sorted(dims)).reshape(shape)
+    return answer.sum_to_size(shape) if answer.dim() >= len(shape) and _sums_to(answer, shape) else None
+
+
+def _sums_to(answer: Tensor, shape: Shape) -> bool:
+    return all(want in (1, have) for have, want in zip(answer.shape[::-1], shape[::-1], strict=False))
+
+
+def _besides(inquiry: Inquiry, cases: Cases, line: Line, dims: frozenset[int]) -> tuple[tuple[str, ...], str]:
+    """What else is wrong with an answer that was summed over the wrong dimensions, by its numbers."""
+    factor = (
+        _factor(inquiry, cases, _copies_sum(line, inquiry.tensor, dims))
+        if line.uses(inquiry.tensor) == 1
+        else None
+    )
+    if factor is None or factor.constant == 1:
+        return (), ""
+    turned = ("sign",) if factor.turns else ()
+    counts = [math.prod(case.shape(line.name)[dim] for dim in dims) for case in cases]
+    if all(abs(f * c - 1) < COARSE for f, c in zip(factor.upright.values, counts, strict=True)):
+        return (*turned, "mean_for_sum"), "The mean is taken where a sum belongs, too."
+    if factor.upright.constant == 1:
+        return turned, "The sign is turned, too."
+    return (*turned, "scale"), f"There is a factor of {factor.said} besides."
+
+
+def _copies_sum(line: Line, tensor: str, dims: frozenset[int]) -> Piece:
+    """What each of the copies that a line makes of a tensor receives, summed over some dimensions."""
+
+    def work_out(run: Run) -> Tensor | None:
+        copies = run.values[tensor].expand_as(run.values[line.name])
+        share = line.back({**run.values, PART: copies}, PART, arriving(line)(run), line.use(tensor, 0))
+        return None if share is None else share.sum(sorted(dims))
+
+    return Piece(("copies", line.name, tensor, dims), work_out)
+
+
+def _factor(inquiry: Inquiry, cases: Cases, piece: Piece) -> Factor | None:
+    """The factor by which the answers are a piece, None where they are not."""
+    estimates: list[float | None] = []
+    sizes: list[Sizes] = []
+    for case in cases:
+        tensor = case.scene.get(piece)
+        if tensor is None or case.answer is None or tensor.numel() != case.answer.numel():
+            return None
+        square = float((tensor * tensor).sum())
+        estimates.append(float(tensor.flatten() @ case.answer.flatten()) / square if square else None)
+        sizes.append(dict(inquiry.sizes_in(case.values)))
+    factor = understand(estimates, sizes)
+    if factor is None or not factor.named:
+        return None
+    for case, value in zip(cases, factor.values, strict=True):
+        truth = case.scene.mixed([(value, piece)])
+        if truth is None or case.answer is None or not truth.admits(case.answer.reshape(truth.precise.shape)):
+            return None
+    return factor
+
+
+def _outer(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
     """One gradient for each row, not summed: the tensor's shape at the end of a larger one."""
-    cases = _found(inquiry)
-    extra = {len(found) - len(expected) for found, expected, _ in cases}
+    extra = {len(case.found) - len(case.expected) for case in cases}
     for line in inquiry.users:
         if min(extra) > 0 and all(
-            found[-len(expected) :] == expected
-            and found[: len(found) - len(expected)]
-            == _shape_of(values, line.name)[: len(found) - len(expected)]
-            for found, expected, values in cases
+            case.found[-len(case.expected) :] == case.expected
+            and case.found[: len(case.found) - len(case.expected)]
+            == case.shape(line.name)[: len(case.found) - len(case.expected)]
+            for case in cases
         ):
-            yield hint(
-                "missing_sum",
-                line,
+            said = (
                 f"This is one gradient for each row: every row of {quoted(line)}"
-                f" uses the same `{inquiry.tensor}`, so they add up.",
-                _evidence(inquiry),
+                f" uses the same `{inquiry.tensor}`, so they add up."
             )
+            mend: Mend = Tensor.sum_to_size
+            yield Flaw(hint("missing_sum", line, said, _evidence(inquiry, cases)), mend)
 
 
-def _transposed(inquiry: Inquiry) -> Iterator[Hint]:
-    cases = _found(inquiry)
-    if all(len(found) == len(expected) and sorted(found) == sorted(expected) for found, expected, _ in cases):
-        yield hint(
-            "transposed",
-            _only(inquiry),
-            f"The dimensions of `{inquiry.tensor}` are exchanged in your answer.",
-            _evidence(inquiry),
-        )
+def _transposed(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
+    if any(sorted(case.found) != sorted(case.expected) for case in cases):
+        return
+    said = f"The dimensions of `{inquiry.tensor}` are exchanged in your answer."
+    told = hint("transposed", _only(inquiry), said, _evidence(inquiry, cases))
+    rank = len(cases[0].found)
+    orders = list(permutations(range(rank)))[1:] if rank <= LARGEST_RANK else []
+    yield from (Flaw(told, partial(_permuted, order)) for order in orders)
+    yield Flaw(told)
 
 
-def _of_another(inquiry: Inquiry) -> Iterator[Hint]:
+def _permuted(order: Shape, answer: Tensor, shape: Shape) -> Tensor | None:
+    return answer.permute(order) if answer.dim() == len(order) else None
+
+
+def _of_another(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
     """The shape of another forward value, which the numbers were left in."""
-    cases = _found(inquiry)
     near = [line.name for line in inquiry.users]
     if inquiry.tensor in inquiry.known.lines:
         near += inquiry.known.lines[inquiry.tensor].step.uses
     names = [*near, *(name for name in inquiry.known.exercise.forward.names if name not in near)]
     for name in names:
-        if all(
-            isinstance(values[name], Tensor) and _shape_of(values, name) == found
-            for found, _, values in cases
-        ):
-            yield hint(
-                "wrong_shape",
-                _only(inquiry),
+        if all(isinstance(case.values[name], Tensor) and case.shape(name) == case.found for case in cases):
+            said = (
                 f"Your answer has the shape of `{name}`; a gradient has"
-                f" its own tensor's, here that of `{inquiry.tensor}`.",
-                _evidence(inquiry),
+                f" its own tensor's, here that of `{inquiry.tensor}`."
             )
+            yield Flaw(hint("wrong_shape", _only(inquiry), said, _evidence(inquiry, cases)), _reshaped)
             return
 
 
-def _other(inquiry: Inquiry) -> Iterator[Hint]:
-    if all(not _squeezed(found) for found, _, _ in _found(inquiry)):
-        sentence = (
-            f"Your answer is a single number; each entry of `{inquiry.tensor}` has a gradient of its own."
-        )
+def _other(inquiry: Inquiry, cases: Cases) -> Flaw:
+    if all(not _squeezed(case.found) for case in cases):
+        said = f"Your answer is a single number; each entry of `{inquiry.tensor}` has a gradient of its own."
     else:
-        sentence = f"A gradient has its own tensor's shape, here that of `{inquiry.tensor}`."
-    yield hint("wrong_shape", _only(inquiry), sentence, _evidence(inquiry))
+        said = f"A gradient has its own tensor's shape, here that of `{inquiry.tensor}`."
+    return Flaw(hint("wrong_shape", _only(inquiry), said, _evidence(inquiry, cases)), _reshaped)
+
+
+def _reshaped(answer: Tensor, shape: Shape) -> Tensor | None:
+    return answer.reshape(shape) if answer.numel() == math.prod(shape) else None
 
 
 def _only(inquiry: Inquiry) -> Line | None:
     return inquiry.users[0] if len(inquiry.users) == 1 else None
 
 
-def _evidence(inquiry: Inquiry) -> str:
-    found, expected, _ = _found(inquiry)[0]
-    name = next(trial.name for trial, verdict in inquiry.decisive if verdict.outcome is Outcome.WRONG_SHAPE)
-    return f"In case {name} your answer is {found}, `{inquiry.tensor}` is {expected}."
-
-
-def _shape_of(values: Values, name: str) -> Shape:
-    return tuple(values[name].shape) if isinstance(values[name], Tensor) else ()
+def _evidence(inquiry: Inquiry, cases: Cases) -> str:
+    case = cases[0]
+    return f"In case {case.name} your answer is {case.found}, `{inquiry.tensor}` is {case.expected}."
 
 
 def _squeezed(shape: Shape) -> Shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from grader.diagnose.lines import Line
 from grader.diagnose.numbers import Factor, constant, understand
@@ -36,13 +37,25 @@ def _factors(inquiry: Inquiry, shares: Sequence[Part]) -> list[Factor] | None:
     if weights is None:
         return None
     found = [_factor(inquiry, part, estimates) for part, estimates in zip(shares, weights, strict=True)]
-    factors = [factor for factor in found if factor is not None]
+    factors = _completed([factor for factor in found if factor is not None], weights)
     if len(factors) < len(found) or sum(not factor.named for factor in factors) > 1:
         return None
     if all(factor.constant == 1 for factor in factors):
         return None
     terms = [(factor.values, part.piece) for factor, part in zip(factors, shares, strict=True)]
     return factors if inquiry.fits(terms) else None
+
+
+def _completed(factors: list[Factor], weights: Sequence[Sequence[float | None]]) -> list[Factor]:
+    """The factors, and for shares that no case says anything about that of all the others, if they share one."""
+    silent = [all(estimate is None for estimate in estimates) for estimates in weights]
+    told = {
+        factor.values: factor for factor, is_silent in zip(factors, silent, strict=False) if not is_silent
+    }
+    if len(told) != 1 or len(factors) < len(silent):
+        return factors
+    (common,) = told.values()
+    return [common if is_silent else factor for factor, is_silent in zip(factors, silent, strict=True)]
 
 
 def _factor(inquiry: Inquiry, part: Part, estimates: Sequence[float | None]) -> Factor | None:
@@ -66,7 +79,8 @@ def _told(inquiry: Inquiry, shares: Sequence[Part], factors: Sequence[Factor]) -
 
 def _of_all(inquiry: Inquiry, shares: Sequence[Part], factor: Factor) -> Hint:
     """The whole answer is off by one factor."""
-    line = _line(shares)
+    told = [p for p in shares if not all(view.scene.vanishes(p.piece) for view in inquiry.views)]
+    line = _line(told or shares)
     equals = f"Your answer equals {factor.said} times the right one {_where(inquiry)}."
     if factor.constant == -1:
         return hint("sign", line, "Right but for its sign.", _only_random(inquiry), equals)
@@ -81,7 +95,13 @@ def _of_all(inquiry: Inquiry, shares: Sequence[Part], factor: Factor) -> Hint:
 def _left_out(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> Hint:
     """Some shares are missing; those that are there may be off by a factor besides."""
     names, besides = ["missing_path"], []
+    alike = len({factor.values for _, factor in there}) == 1
     for part, factor in there:
+        if not alike and factor.constant != 1:
+            kind, sentence = _misweighted(inquiry, part, factor)
+            names += kind
+            besides.append(sentence)
+            continue
         if factor.turns:
             names.append("sign")
             besides.append("The rest has its sign turned.")
@@ -105,8 +125,16 @@ def _lines_apart(left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]])
     found = []
     for part in left_out:
         alone = [line for line in part.lines if line.name not in taken]
-        found.append(alone[0] if alone else part.line)
+        found.append(alone[0] if alone else _turning(part, there))
     return list({line.name: line for line in found}.values())
+
+
+def _turning(part: Part, there: Sequence[tuple[Part, Factor]]) -> Line:
+    """The line at which a way leaves all others that go through the same lines."""
+    taken = {step for other, _ in there for step in pairwise((other.tensor, *other.route))}
+    steps = pairwise((part.tensor, *part.route))
+    own = [line for line, step in zip(part.lines, steps, strict=True) if step not in taken]
+    return own[0] if own else part.line
 
 
 def _missing(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[Part, Factor]]) -> str:

@@ -28,7 +28,7 @@ def _variants(inquiry: Inquiry) -> Iterator[Variant]:
     for part in parts(inquiry):
         # A single number handed down is no more than a constant.
         if inquiry.main.scene.gradients[part.line.name].numel() > 1:
-            yield _handed_down(inquiry, part)
+            yield handed_down(inquiry, part)
     for part in parts(inquiry):
         yield without_upstream(inquiry, part)
         yield _value(inquiry, part)
@@ -48,7 +48,8 @@ def without_upstream(inquiry: Inquiry, part: Part) -> Variant:
     )
 
 
-def _handed_down(inquiry: Inquiry, part: Part) -> Variant:
+def handed_down(inquiry: Inquiry, part: Part) -> Variant:
+    """What arrives at a line, the line's own derivative left out."""
     line, tensor = part.line, inquiry.tensor
     return Variant(
         "upstream_only",

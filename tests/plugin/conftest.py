@@ -1,0 +1,80 @@
+"""A student who runs pytest, in this process and with this session's judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from grader.course import Course
+from grader.judge import Judge
+from grader.scorecard import Scorecard
+from grader.settings import Settings
+from grader.submission import Submission
+from grader.watching.desk import Desk
+from tests.conftest import ROOT
+
+PLUGIN = "grader.pytest_plugin"
+EX1, EX2, EX3 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm"
+IMPORTED = "raise SystemExit('this file was imported')\n"
+
+
+def words(*arguments: object) -> list[str]:
+    """A command line that has the plugin, whether or not it is installed as an entry point."""
+    installed = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
+    # What other plugins take to start is no business of these tests.
+    return [*([] if installed else ["-p", PLUGIN]), "-p", "no:hypothesispytest", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Recorder(Desk):
+    """A desk that keeps which exercises were graded."""
+
+    graded: list[str] = field(default_factory=list)
+
+    def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
+        self.graded.extend(ids)
+        return super().grade(work, ids)
+
+
+class Student:
+    """A student's folder, and pytest run in it."""
+
+    def __init__(self, pytester: pytest.Pytester, desk: Recorder) -> None:
+        self.pytester = pytester
+        self.desk = desk
+        self.folder = pytester.mkdir("me")
+
+    def hands_in(self, who: str, *ids: str) -> None:
+        """Hand in what one of the samples has handed in."""
+        for name in ids:
+            self.writes(name, (ROOT / f"submissions/{who}/{name}.py").read_text("utf-8"))
+
+    def writes(self, name: str, text: str) -> Path:
+        path = self.folder / f"{name}.py"
+        path.write_text(text, "utf-8")
+        return path
+
+    def runs(self, *arguments: object) -> pytest.RunResult:
+        return self.pytester.runpytest_inprocess(*words(*arguments))
+
+
+@pytest.fixture
+def me(pytester: pytest.Pytester, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Student:
+    """A student whose work is graded by this session's judge."""
+    desk = Recorder(judge)
+
+    @contextmanager
+    def shared(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
+        yield desk
+
+    monkeypatch.setattr("grader.watching.desk.open_desk", shared)
+    return Student(pytester, desk)
+
+
+def collected(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if "::" in line]
