@@ -25,17 +25,26 @@ def honest(folder: Path, count: int) -> Path:
     return folder
 
 
-def mixed(folder: Path, count: int, seed: int = 1) -> Path:
-    """A class as it is, the same for the same seed; every kind occurs where the class is large enough."""
+def mixed(folder: Path, count: int, seed: int = 1, *, without: str = "") -> Path:
+    """A class as it is, the same for the same seed; every kind occurs where the class is large enough.
+
+    Args:
+        folder: where it is laid out.
+        count: how many there are in it.
+        seed: who is what.
+        without: a kind that is left out; the others are the same as with it.
+    """
     rng = random.Random(seed)
     kinds = [kind for kind, share in MIX.items() for _ in range(round(share * count))]
     kinds += ["right"] * (count - len(kinds))
     rng.shuffle(kinds)
     for index, kind in enumerate(kinds[:count]):
-        place = folder / f"s{index:04}"
+        place, changes = folder / f"s{index:04}", list(_changes(kind, rng))
+        if kind == without:
+            continue
         _copy("mallory" if kind == "hostile" else "alice", place)
         with (place / f"{EXERCISES[0]}.py").open("a", encoding="utf-8") as file:
-            file.writelines(_changes(kind, rng))
+            file.writelines(changes)
     return folder
 
 
