@@ -10,9 +10,10 @@ from torch import Tensor
 
 from grader.diagnose.numbers import Factor, constant, understand
 from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry, Piece, Scene
+from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, listed, quoted
+from grader.oracle import Truth
 from grader.scorecard import Hint
 
 
@@ -49,24 +50,25 @@ class Shelf:
     def of(cls, inquiry: Inquiry, variants: Iterable[Variant]) -> Shelf:
         """Those of the variants that come out as numbers of the right shape, and not as the right ones."""
         scene, shape = inquiry.main.scene, inquiry.main.answer.shape
-        usable = [
-            (v, t)
-            for v in variants
-            for t in (scene.get(v.piece),)
-            if t is not None and _is_usable(t, shape) and not _is_right(scene, v, t)
-        ]
+        rights: dict[Piece, Truth | None] = {}
+        usable = []
+        for variant in variants:
+            tensor = scene.get(variant.piece)
+            if tensor is None or not _is_usable(tensor, shape):
+                continue
+            share = variant.part.piece
+            if variant.others and share not in rights:
+                rights[share] = scene.mixed([(1.0, share)])
+            right = rights[share] if variant.others else None
+            # Dimension -1 may be dimension 1: then it is no variant.
+            if right is None or right.precise.shape != shape or not right.admits(tensor):
+                usable.append((variant, tensor))
         rows = torch.stack([t.flatten() for _, t in usable]) if usable else torch.empty(0, shape.numel())
         return cls(tuple(v for v, _ in usable), rows.double(), (rows.double() ** 2).sum(1))
 
 
 def _is_usable(tensor: Tensor, shape: torch.Size) -> bool:
     return tensor.shape == shape and bool(tensor.isfinite().all()) and bool(tensor.any())
-
-
-def _is_right(scene: Scene, variant: Variant, tensor: Tensor) -> bool:
-    """Whether a variant is no other than the share it stands for: dimension -1 may be dimension 1."""
-    right = scene.mixed([(1.0, variant.part.piece)]) if variant.others else None
-    return right is not None and right.precise.shape == tensor.shape and right.admits(tensor)
 
 
 def explain(
