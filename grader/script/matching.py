@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.forward import LOSS, Forward
+from grader.forward import LOSS, Forward, Step
 from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, power, product, total, tree
 from grader.script.program import Program, Statement
 
@@ -53,10 +53,17 @@ class Match:
     Args:
         renaming: the values matched.
         again: further statements that compute a matched value once more, with its name.
+        assumed: the exercise's names that are matched by name alone.
     """
 
     renaming: Renaming
     again: Mapping[Reference, str]
+    assumed: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The exercise's names whose lines were shown to be the student's."""
+        return frozenset(self.renaming.theirs) - self.assumed
 
 
 class TooHard(Exception):
@@ -100,7 +107,21 @@ class _Matcher:
         first = self.forward.steps[0].name
         starts = [r for line in self._ordered(first) for r in self._unify(first, line, Renaming())][:STARTS]
         found = max((self._follow(start) for start in starts or [Renaming()]), key=lambda r: len(r.theirs))
-        return Match(found, dict(self._again(found)))
+        assumed = set()
+        for step in self.forward.steps:
+            bound = self._by_name(step, found)
+            if bound is not None:
+                assumed.add(step.name)
+                found = self._follow(bound)  # what is made of it may be shown
+        return Match(found, dict(self._again(found)), frozenset(assumed))
+
+    def _by_name(self, step: Step, renaming: Renaming) -> Renaming | None:
+        """A line that is like none of the exercise's, taken by its name where names are the exercise's so far."""
+        used = {name: renaming.theirs[name][0] for name in step.uses if name in renaming.theirs}
+        if step.name in renaming.theirs or not used or any(ours != theirs for ours, theirs in used.items()):
+            return None
+        lines = (s for s in self.lines if s.target == step.name and s.effects.reads & set(used))
+        return next((renaming.bound(step.name, (line.target, line.index)) for line in lines), None)
 
     def _ordered(self, name: str) -> list[Statement]:
         """The lines that may be the one of that name: those that have the name first."""

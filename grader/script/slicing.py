@@ -181,8 +181,11 @@ class _Work:
         gradient = f"d{tensor}"
         if tensor == tensor_of(self.ask) or tensor not in self.exercise.known(self.ask):
             return None
-        if holding is None:  # to leave one out costs that one; to assign it later is a mistake of this one
-            return None if self.slicer.program.defined(name) else Given(gradient, frozenset({gradient}))
+        if holding is None:
+            # To leave one out costs that one; to assign it later is a mistake of this one, unless the exercise
+            # itself hands it out: then it stands for an exercise of its own, wherever its cells are.
+            handed_out = self.exercise.upstreams is not None or not self.slicer.program.defined(name)
+            return Given(gradient, frozenset({gradient})) if handed_out else None
         if holding.end > at:
             late = self.slicer.program[holding.end - 1]
             line = late.text[0].strip() if late.text else ""

@@ -103,8 +103,7 @@ def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
     exercises = [exercise for exercise in exercises if not exercise.declared]
     program = Program.read(cells, asks_of(exercises))
     return any(
-        2 * sum(step.name in match(program, forward).renaming.theirs for step in forward.steps)
-        >= len(forward.steps)
+        2 * len(match(program, forward).shown & {step.name for step in forward.steps}) >= len(forward.steps)
         for forward in {exercise.forward for exercise in exercises}
     )
 
