@@ -28,6 +28,7 @@ class Variant:
         sentence: what the student did, in a sentence.
         evidence: what the answer then equals, to go between "Your answer equals" and "in all 4 cases".
         others: whether the remaining shares may be right, or factors come besides; else it is the answer.
+        chancy: whether it comes true by chance in a case or other, so that one case alone does not show it.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Variant:
     sentence: str
     evidence: str
     others: bool = True
+    chancy: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,17 @@ def _checked(inquiry: Inquiry, variant: Variant, alone: bool, whole: Sequence[Pa
     if factor is None or not factor.named or not _is_plausible(variant, factor, len(others) + 1 < len(whole)):
         return
     terms = [(factor.values, variant.piece), *((ones, part.piece) for part in others)]
-    if inquiry.fits(terms):
+    if inquiry.fits(terms) and not (variant.chancy and _is_seen_once(inquiry, variant)):
         yield _told(inquiry, variant, factor, others, whole)
+
+
+def _is_seen_once(inquiry: Inquiry, variant: Variant) -> bool:
+    """Whether a variant is other than right in one case alone, among several."""
+    told = 0
+    for view in inquiry.views:
+        right, tensor = view.scene.mixed([(1.0, variant.part.piece)]), view.scene.get(variant.piece)
+        told += right is None or tensor is None or not right.admits(tensor)
+    return told < min(2, len(inquiry.views))
 
 
 def _is_plausible(variant: Variant, factor: Factor, left_out: bool) -> bool:
