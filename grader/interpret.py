@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from grader.box.box import Source
+from grader.diagnose import reduced
 from grader.exercise import Exercise
 from grader.notebook import NotebookError, cells_of
-from grader.scorecard import Gradient
-from grader.script import Origins, ScriptError, Translation, translate
+from grader.scorecard import Gradient, Hint
+from grader.script import ScriptError, Translation, translate
 from grader.submission import HandedIn
 
 GENERATED = "script.py"
@@ -22,25 +24,46 @@ class Work:
 
     Args:
         handed_in: stubs, or a problem.
-        origins: where the lines of generated stubs come from; None where the stubs are the student's own.
-        notes: what was noticed on the way, by gradient.
+        translation: what the stubs were made from; None where they are the student's own.
     """
 
     handed_in: HandedIn
-    origins: Origins | None = None
-    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    translation: Translation | None = None
 
-    def placed(self, gradient: Gradient) -> Gradient:
-        """A gradient's outcome with its lines in the student's own cells, and with what was noticed."""
-        if self.origins is None:
+    def placed(self, gradient: Gradient, hints: str) -> Gradient:
+        """A gradient's outcome with its lines in the student's own cells, and with what was noticed.
+
+        Args:
+            gradient: as the generated stub was graded.
+            hints: how much a hint may tell.
+        """
+        made = self.translation
+        if made is None:
             return gradient
+        causes, told = made.causes.get(gradient.name, ()), gradient.hint
+        notes = list(made.notes.get(gradient.name, ()))
+        if gradient.outcome.scores:
+            notes += (cause.message for cause in causes)
+        elif gradient.error is None and causes:
+            told = reduced(causes[0], hints)  # what the numbers look like says less than what made them so
+        elif told is not None:
+            notes += _in_own_names(told, made.own)
         return replace(
             gradient,
-            error=self.origins.fault(gradient.error) if gradient.error else None,
-            line=self.origins.line(gradient.line),
-            cell=self.origins.cell(gradient.line),
-            notes=(*gradient.notes, *self.notes.get(gradient.name, ())),
+            hint=told,
+            error=made.origins.fault(gradient.error) if gradient.error else None,
+            line=made.origins.line(gradient.line),
+            cell=made.origins.cell(gradient.line),
+            notes=(*gradient.notes, *notes),
         )
+
+
+def _in_own_names(hint: Hint, own: Mapping[str, str]) -> Iterator[str]:
+    """What the author calls the values that a hint speaks of."""
+    quoted = " ".join([*re.findall(r"`([^`]*)`", hint.message), hint.forward_line or ""])
+    named = [name for name in own if re.search(rf"(?<!\w)d?{re.escape(name)}(?!\w)", quoted)]
+    if named:
+        yield f"in your names: {', '.join(f'{name} is {own[name]}' for name in named)}"
 
 
 def interpret(files: Mapping[str, HandedIn], exercises: Sequence[Exercise]) -> Mapping[str, Work]:
@@ -63,7 +86,7 @@ def interpret(files: Mapping[str, HandedIn], exercises: Sequence[Exercise]) -> M
         elif name in translations:
             one = translations[name]
             stubs = HandedIn(file.filename, Source(GENERATED, one.content))
-            found[name] = Work(stubs, one.origins, one.notes)
+            found[name] = Work(stubs, one)
     return found
 
 

@@ -174,7 +174,7 @@ class Judge:
         if self.memory is not None:
             self.memory.keep(exercise, remembered, gradients)
         if work is not None:
-            gradients = tuple(map(work.placed, gradients))
+            gradients = tuple(work.placed(gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
         return ExerciseResult(
             id=exercise.id,

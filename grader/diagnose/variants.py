@@ -10,9 +10,10 @@ from torch import Tensor
 
 from grader.diagnose.numbers import Factor, constant, understand
 from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry, Piece, Scene
+from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, listed, quoted
+from grader.oracle import Truth
 from grader.scorecard import Hint
 
 
@@ -27,6 +28,7 @@ class Variant:
         sentence: what the student did, in a sentence.
         evidence: what the answer then equals, to go between "Your answer equals" and "in all 4 cases".
         others: whether the remaining shares may be right, or factors come besides; else it is the answer.
+        chancy: whether it comes true by chance in a case or other, so that one case alone does not show it.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Variant:
     sentence: str
     evidence: str
     others: bool = True
+    chancy: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,24 +52,25 @@ class Shelf:
     def of(cls, inquiry: Inquiry, variants: Iterable[Variant]) -> Shelf:
         """Those of the variants that come out as numbers of the right shape, and not as the right ones."""
         scene, shape = inquiry.main.scene, inquiry.main.answer.shape
-        usable = [
-            (v, t)
-            for v in variants
-            for t in (scene.get(v.piece),)
-            if t is not None and _is_usable(t, shape) and not _is_right(scene, v, t)
-        ]
+        rights: dict[Piece, Truth | None] = {}
+        usable = []
+        for variant in variants:
+            tensor = scene.get(variant.piece)
+            if tensor is None or not _is_usable(tensor, shape):
+                continue
+            share = variant.part.piece
+            if variant.others and share not in rights:
+                rights[share] = scene.mixed([(1.0, share)])
+            right = rights[share] if variant.others else None
+            # Dimension -1 may be dimension 1: then it is no variant.
+            if right is None or right.precise.shape != shape or not right.admits(tensor):
+                usable.append((variant, tensor))
         rows = torch.stack([t.flatten() for _, t in usable]) if usable else torch.empty(0, shape.numel())
         return cls(tuple(v for v, _ in usable), rows.double(), (rows.double() ** 2).sum(1))
 
 
 def _is_usable(tensor: Tensor, shape: torch.Size) -> bool:
     return tensor.shape == shape and bool(tensor.isfinite().all()) and bool(tensor.any())
-
-
-def _is_right(scene: Scene, variant: Variant, tensor: Tensor) -> bool:
-    """Whether a variant is no other than the share it stands for: dimension -1 may be dimension 1."""
-    right = scene.mixed([(1.0, variant.part.piece)]) if variant.others else None
-    return right is not None and right.precise.shape == tensor.shape and right.admits(tensor)
 
 
 def explain(
@@ -148,8 +152,17 @@ def _checked(inquiry: Inquiry, variant: Variant, alone: bool, whole: Sequence[Pa
     if factor is None or not factor.named or not _is_plausible(variant, factor, len(others) + 1 < len(whole)):
         return
     terms = [(factor.values, variant.piece), *((ones, part.piece) for part in others)]
-    if inquiry.fits(terms):
+    if inquiry.fits(terms) and not (variant.chancy and _is_seen_once(inquiry, variant)):
         yield _told(inquiry, variant, factor, others, whole)
+
+
+def _is_seen_once(inquiry: Inquiry, variant: Variant) -> bool:
+    """Whether a variant is other than right in one case alone, among several."""
+    told = 0
+    for view in inquiry.views:
+        right, tensor = view.scene.mixed([(1.0, variant.part.piece)]), view.scene.get(variant.piece)
+        told += right is None or tensor is None or not right.admits(tensor)
+    return told < min(2, len(inquiry.views))
 
 
 def _is_plausible(variant: Variant, factor: Factor, left_out: bool) -> bool:

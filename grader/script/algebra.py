@@ -154,6 +154,8 @@ def called(
     match function, parts:
         case (("add" | "sub" | "mul" | "div" | "pow" | "matmul"), (left, right)):
             return operation({"mul": "mult", "matmul": "matmult"}.get(function, function), left, right)
+        case (("addmm" | "baddbmm"), (one, left, right)) if not options:
+            return total([one, operation("matmult", left, right)])
         case "neg", (one,):
             return negative(one)
         case "square", (one,):

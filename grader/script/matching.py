@@ -7,11 +7,11 @@ side writes in two is put together again. What cannot be shown to be equal is no
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.forward import LOSS, Forward
+from grader.forward import LOSS, Forward, Step
 from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, power, product, total, tree
 from grader.script.program import Program, Statement
 
@@ -53,10 +53,17 @@ class Match:
     Args:
         renaming: the values matched.
         again: further statements that compute a matched value once more, with its name.
+        assumed: the exercise's names that are matched by name alone.
     """
 
     renaming: Renaming
     again: Mapping[Reference, str]
+    assumed: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The exercise's names whose lines were shown to be the student's."""
+        return frozenset(self.renaming.theirs) - self.assumed
 
 
 class TooHard(Exception):
@@ -99,27 +106,51 @@ class _Matcher:
     def match(self) -> Match:
         first = self.forward.steps[0].name
         starts = [r for line in self._ordered(first) for r in self._unify(first, line, Renaming())][:STARTS]
-        found = max((self._follow(start) for start in starts or [Renaming()]), key=lambda r: len(r.theirs))
-        return Match(found, dict(self._again(found)))
+        found, assumed = max(map(self._follow, starts or [Renaming()]), key=lambda pair: len(pair[0].theirs))
+        return Match(found, dict(self._again(found)), assumed)
+
+    def _by_name(self, step: Step, renaming: Renaming) -> Renaming | None:
+        """A line that is like none of the exercise's, taken by its name where names are the exercise's so far."""
+        used = {name: renaming.theirs[name][0] for name in step.uses if name in renaming.theirs}
+        if not used or any(ours != theirs for ours, theirs in used.items()):
+            return None
+        lines = (s for s in self.lines if s.target == step.name and s.effects.reads & set(used))
+        return next((renaming.bound(step.name, (line.target, line.index)) for line in lines), None)
 
     def _ordered(self, name: str) -> list[Statement]:
         """The lines that may be the one of that name: those that have the name first."""
         return sorted(self.lines, key=lambda line: line.target != name)
 
-    def _follow(self, renaming: Renaming) -> Renaming:
-        """Match line after line, each to the first that fits."""
+    def _follow(self, renaming: Renaming) -> tuple[Renaming, frozenset[str]]:
+        """Match line after line, each to the first that fits; and which of them by their names alone."""
+        assumed = set()
         for step in self.forward.steps:
             if step.name in renaming.theirs:
                 continue
-            taken = renaming.ours
-            fits = (
-                r
-                for line in self._ordered(step.name)
-                if (line.target, line.index) not in taken
-                for r in self._unify(step.name, line, renaming)
-            )
-            renaming = next(fits, renaming)
-        return renaming
+            lines = self._ordered(step.name)
+            named = [line for line in lines if line.target == step.name]
+            fit = self._fit(step.name, named, renaming)
+            if fit is None:
+                # A line of that name goes before one that would fit: that may be of another pass, as when the
+                # statistics of a batch norm are measured once more at the end.
+                fit = self._by_name(step, renaming)
+                if fit is not None:
+                    assumed.add(step.name)
+                else:
+                    fit = self._fit(step.name, lines[len(named) :], renaming)
+            renaming = fit or renaming
+        return renaming, frozenset(assumed)
+
+    def _fit(self, name: str, lines: Sequence[Statement], renaming: Renaming) -> Renaming | None:
+        """The renaming under which the first of some lines that fits is the exercise's line of that name."""
+        taken = renaming.ours
+        fits = (
+            r
+            for line in lines
+            if (line.target, line.index) not in taken
+            for r in self._unify(name, line, renaming)
+        )
+        return next(fits, None)
 
     def _again(self, renaming: Renaming) -> Iterator[tuple[Reference, str]]:
         without = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.exercise import Exercise, tensor_of
+from grader.scorecard import Hint
 from grader.script.naming import COMPARES, Given, Naming
 from grader.script.program import Change, Program, Statement
 from grader.script.versions import Version, Versions
@@ -24,6 +25,7 @@ class Slice:
         given: what each statement reads that the judge hands in, by place and student's name.
         unbound: names that are read and that no statement before gives a value, by place.
         notes: what the student should know, whether or not it costs points.
+        causes: what spoils the gradient for certain, if it is wrong.
     """
 
     version: Version
@@ -31,6 +33,7 @@ class Slice:
     given: Mapping[int, Mapping[str, Given]]
     unbound: Mapping[int, frozenset[str]]
     notes: tuple[str, ...]
+    causes: tuple[Hint, ...]
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,19 @@ class Slicer:
         end = max([version.end, *(change.index + 1 for change in broken_by)])
         work = _Work(self, exercise, ask, version, frozenset(change.index for change in broken_by))
         work.run(end)
-        notes = [*work.notes, *(self._break_note(version, c, c in broken_by) for c in version.breaks)]
+        harmless = (self._broken(version, change) for change in version.breaks if change not in broken_by)
+        notes = [*work.notes, *(f"{note} (nothing reads {version.name} after that)" for note in harmless)]
+        causes = [
+            *(Hint("aliased", self._broken(version, change), None) for change in broken_by),
+            *work.causes,
+        ]
         return Slice(
-            version, tuple(sorted(work.taken)), work.given, work.missing, tuple(dict.fromkeys(notes))
+            version,
+            tuple(sorted(work.taken)),
+            work.given,
+            work.missing,
+            tuple(dict.fromkeys(notes)),
+            tuple(dict.fromkeys(causes)),
         )
 
     def _observed(self, version: Version) -> tuple[Change, ...]:
@@ -86,14 +99,13 @@ class Slicer:
         names = [f.id if isinstance(f, ast.Name) else getattr(f, "attr", "") for f in called]
         return any(COMPARES.search(name) for name in names)
 
-    def _break_note(self, version: Version, change: Change, matters: bool) -> str:
+    def _broken(self, version: Version, change: Change) -> str:
         breaker = self.program[change.index]
         line = breaker.text[0].strip() if breaker.text else ""
-        note = (
-            f"derived, then broken by `{line}` ({breaker.origin}): {change.name} and {version.name} "
-            f"are two names of one tensor; give one of them a `.clone()`"
+        return (
+            f"Derived, then broken by `{line}` ({breaker.origin}). `{change.name}` and `{version.name}` "
+            f"are two names of one tensor: give one of them a `.clone()`."
         )
-        return note if matters else f"{note} (nothing reads {version.name} after that, so it costs nothing)"
 
 
 @dataclass
@@ -109,6 +121,7 @@ class _Work:
     given: dict[int, dict[str, Given]] = field(default_factory=lambda: defaultdict(dict))
     unbound: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     notes: list[str] = field(default_factory=list)
+    causes: list[Hint] = field(default_factory=list)
     _asked: set[tuple[str, int]] = field(default_factory=set)
     _seen: dict[tuple[str, int | None, object], int] = field(default_factory=dict)
     _pending: list[tuple[str, int]] = field(default_factory=list)
@@ -181,12 +194,16 @@ class _Work:
         gradient = f"d{tensor}"
         if tensor == tensor_of(self.ask) or tensor not in self.exercise.known(self.ask):
             return None
-        if holding is None:  # to leave one out costs that one; to assign it later is a mistake of this one
-            return None if self.slicer.program.defined(name) else Given(gradient, frozenset({gradient}))
+        if holding is None:
+            # To leave one out costs that one; to assign it later is a mistake of this one, unless the exercise
+            # itself hands it out: then it stands for an exercise of its own, wherever its cells are.
+            handed_out = self.exercise.upstreams is not None or not self.slicer.program.defined(name)
+            return Given(gradient, frozenset({gradient})) if handed_out else None
         if holding.end > at:
             late = self.slicer.program[holding.end - 1]
             line = late.text[0].strip() if late.text else ""
-            self.notes.append(f"reads {name} too early: `{line}` ({late.origin}) still adds to it")
+            said = f"Reads `{name}` too early: `{line}` ({late.origin}) still adds to it."
+            self.causes.append(Hint("too_early", said, None))
             return None
         return Given(gradient, frozenset({gradient}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,10 +32,22 @@ class NotLoaded(RuntimeError):
 
 class CannotBeGraded(RuntimeError):
     pass
+
+
+class Progress:
+    trange = range
+
+    def __new__(cls, items, *args, **kwargs):
+        return items
+
+    def tqdm(items, *args, **kwargs):
+        return items
 """
 
 READS_GRAD = "this reads .grad, which autograd filled in: derive the gradient by hand"
-OURS = {"AutogradForbidden", "NotLoaded", "CannotBeGraded", "builtins"}
+OURS = {"AutogradForbidden", "NotLoaded", "CannotBeGraded", "Progress", "builtins"}
+PROGRESS = {"tqdm", "fastprogress"}
+"""Packages that show how far a loop has come: the loop is run without them."""
 DATA = {"open", "input", "read_csv", "urlopen", "urlretrieve", "load_dataset", "__import__"}
 FALLS_OUTSIDE = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Nonlocal)
 GLOBAL = re.compile(r"^(\s*)global\b")
@@ -136,6 +149,7 @@ class _Body:
             yield Line(f"{', '.join(map(_kept, kept))} = {', '.join(kept)}")
         for name, given in sorted(early.items()):
             yield Line(f"{name} = {_expression(given)}")
+        needed = {name for i in self.cut.statements for name in self.program[i].effects.reads}
         for index in self._order():
             for name, given in sorted(late.get(index, {}).items()):
                 yield Line(f"{name} = {_expression(given)}")
@@ -144,7 +158,7 @@ class _Body:
                 where = self.program[index].origin
                 why = f"name {name!r} is not defined{self._later(name, index)}"
                 yield Line(f"raise NameError({why!r})", where)
-            yield from _statement(self.program[index], self.written)
+            yield from _statement(self.program[index], self.written, needed)
 
     def _later(self, name: str, index: int) -> str:
         later = [self.program[i].origin for i in self.program.defined(name) if i > index]
@@ -180,10 +194,12 @@ def _expression(given: Given) -> str:
     return re.sub(r"\b[A-Za-z_]\w*\b(?<!shape)", lambda m: _kept(m[0]), given.expression)
 
 
-def _statement(statement: Statement, written: set[str]) -> Iterator[Line]:
-    """A statement as it was written, or what is raised in its place."""
+def _statement(statement: Statement, written: set[str], needed: set[str]) -> Iterator[Line]:
+    """A statement as it was written, or what is raised in its place; of what it imports only what is needed."""
     where = statement.origin
-    if statement.broken is not None:
+    if isinstance(statement.node, (ast.Import, ast.ImportFrom)) and not _imports_all(statement):
+        yield from (Line(line, where) for line in _imported(statement.node, needed))
+    elif statement.broken is not None:
         yield Line(f"raise SyntaxError({f'{where}: {statement.broken}'!r})", where)
     elif _reads_grad(statement):
         yield from _instead(statement, f"raise AutogradForbidden({READS_GRAD!r})")
@@ -200,6 +216,23 @@ def _statement(statement: Statement, written: set[str]) -> Iterator[Line]:
             # What is at top level in the script is one function further in here.
             text = GLOBAL.sub(r"\1nonlocal", text)
             yield Line(text, Origin(where.cell, where.line + number - _decorators(statement)))
+
+
+def _imported(node: ast.Import | ast.ImportFrom, needed: set[str]) -> Iterator[str]:
+    """An import, of what it imports only what is needed: the rest may not be installed here."""
+    package = (node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name).partition(".")[
+        0
+    ]
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        if name not in needed:
+            continue
+        if package in PROGRESS:
+            yield f"{name} = Progress" + (".trange" if alias.name.endswith("range") else "")
+        else:
+            kept = copy.copy(node)
+            kept.names = [alias]
+            yield ast.unparse(kept)
 
 
 def _instead(statement: Statement, line: str) -> Iterator[Line]:

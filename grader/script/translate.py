@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.exercise import Exercise, tensor_of
 from grader.forward import Forward
-from grader.scorecard import Fault
+from grader.scorecard import Fault, Hint
 from grader.script.cell import Cell, Origin
 from grader.script.matching import match
 from grader.script.naming import Naming
@@ -78,11 +78,15 @@ class Translation:
         content: the generated Python source.
         origins: where its lines were written.
         notes: by gradient, what its author should know whether or not it costs points.
+        causes: by gradient, what spoils it for certain, if it is wrong.
+        own: the exercise's names with the author's own, where they differ.
     """
 
     content: bytes = field(repr=False)
     origins: Origins = field(repr=False)
     notes: Mapping[str, tuple[str, ...]]
+    causes: Mapping[str, tuple[Hint, ...]]
+    own: Mapping[str, str]
 
 
 def asks_of(exercises: Sequence[Exercise]) -> frozenset[str]:
@@ -103,8 +107,7 @@ def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
     exercises = [exercise for exercise in exercises if not exercise.declared]
     program = Program.read(cells, asks_of(exercises))
     return any(
-        2 * sum(step.name in match(program, forward).renaming.theirs for step in forward.steps)
-        >= len(forward.steps)
+        2 * len(match(program, forward).shown & {step.name for step in forward.steps}) >= len(forward.steps)
         for forward in {exercise.forward for exercise in exercises}
     )
 
@@ -184,7 +187,7 @@ def _translation(
     choice = Choice(reading.versions, exercises)
     writer = Writer(reading.program, reading.naming, exercise)
     lines = [Line(text) for text in HEADER.splitlines()]
-    notes = {}
+    notes, causes = {}, {}
     for ask in exercise.asks:
         version = choice.choose(exercise, ask)
         lines += [Line(""), Line("")]
@@ -193,6 +196,7 @@ def _translation(
             continue
         cut = reading.slicer.cut(exercise, ask, version)
         lines += writer.stub(ask, cut)
-        notes[ask] = cut.notes
+        notes[ask], causes[ask] = cut.notes, cut.causes
     content = "\n".join(line.text for line in lines) + "\n"
-    return Translation(content.encode(), Origins(filename, numbered(lines), called), notes)
+    own = {ours: theirs for ours, theirs in reading.naming.own.items() if ours != theirs}
+    return Translation(content.encode(), Origins(filename, numbered(lines), called), notes, causes, own)

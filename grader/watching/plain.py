@@ -13,7 +13,7 @@ from grader.watching.rounds import Round, Trouble
 
 def lines(played: Round) -> Iterator[str]:
     """The lines that tell a round: files in trouble, what changed, the score, the next thing to do."""
-    for trouble in played.troubles.values():
+    for trouble in dict.fromkeys(played.troubles.values()):  # exercises may share a file
         yield from _trouble(trouble)
     for group in grouped(played.changes):
         names = ", ".join(map(one_line, group.gradients))

@@ -124,10 +124,10 @@ def _trouble(result: ExerciseResult, work: Submission, last: Round | None) -> Tr
     """What is the matter with an exercise's file, if it says nothing about its gradients."""
     handed_in = work.files.get(result.id)
     before = last.shown.exercises if last is not None else ()
-    was_there = any(earlier.id == result.id and earlier.file is not None for earlier in before)
+    was = next((earlier.file for earlier in before if earlier.id == result.id), None)
     if handed_in is None:
-        return Trouble(f"{result.id}.py", "is gone") if was_there else None
-    if was_there and isinstance(handed_in.source, Source) and not handed_in.source.content.strip():
+        return Trouble(was, "is gone") if was is not None else None
+    if was is not None and isinstance(handed_in.source, Source) and not handed_in.source.content.strip():
         return Trouble(handed_in.filename, "is empty")
     return _not_run(result, handed_in)
 

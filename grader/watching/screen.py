@@ -46,7 +46,7 @@ def _blocks(played: Round, note: str) -> Iterator[RenderableType]:
     yield _outcomes(played)
     yield from _changes(played)
     yield Text()
-    for trouble in played.troubles.values():
+    for trouble in dict.fromkeys(played.troubles.values()):  # exercises may share a file
         yield from _trouble(trouble)
     if not played.troubles:
         yield from _next(card)

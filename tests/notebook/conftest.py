@@ -49,7 +49,8 @@ class NotebookDesk:
 def lost(graded: Graded) -> dict[str, str]:
     """The gradients that earned nothing, as ``ex1 dprobs``, and why."""
     return {
-        f"{exercise} {g.name}": f"{g.outcome}: {g.error.message if g.error else ''} {g.notes}"
+        f"{exercise} {g.name}": f"{g.outcome}: {g.error.message if g.error else ''} "
+        f"{g.hint.message if g.hint else ''} {g.notes}"
         for exercise, gradients in graded.items()
         for g in gradients.values()
         if not g.outcome.scores

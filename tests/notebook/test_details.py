@@ -66,6 +66,33 @@ DETAILS = {
         ZEROS
         + "i = 0\nwhile i < n:\n  for j, c in enumerate(Xb[i]):\n    dC[c.item()] += demb[i][j]\n  i += 1\n",
     ),
+    "dC: a progress bar": (
+        DC,
+        "from tqdm.auto import tqdm, trange\n" + ZEROS + "for k in trange(n):\n"
+        "  for j, ix in enumerate(tqdm(Xb[k], leave=False)):\n    dC[ix] += demb[k,j]\n",
+    ),
+    "dC: a progress bar by the module's name": (
+        DC,
+        "import tqdm\n" + ZEROS + "for k in tqdm.tqdm(range(n)):\n"
+        "  for j in tqdm.trange(Xb.shape[1]):\n    dC[Xb[k,j]] += demb[k,j]\n",
+    ),
+    "a package that is not there, imported beside one that is needed": (
+        LAYER,
+        f"import torch as th, wandb, requests\n{LAYER}db2 = th.sum(dlogits, 0)\n",
+    ),
+    "the max path: where the maximum is": (
+        "dlogits += F.one_hot(logits.max(1).indices, num_classes=logits.shape[1]) * dlogit_maxes",
+        "dlogits += (logits == logit_maxes) * dlogit_maxes",
+    ),
+    "the max path: zeros and a fancy index": (
+        "dlogits += F.one_hot(logits.max(1).indices, num_classes=logits.shape[1]) * dlogit_maxes",
+        "at_max = torch.zeros_like(logits)\nat_max[range(n), logits.argmax(1)] = 1.0\n"
+        "dlogits += at_max * dlogit_maxes",
+    ),
+    "a forward line in a form of its own, and what is made of it under another name": (
+        "embcat @ W1 + b1 # hidden layer pre-activation",
+        "torch.stack([row @ W1 for row in embcat]) + b1\nhprebn.shape",
+    ),
     "a layer: one function for three": (
         LAYER,
         "def lin(dout, x, w):\n  return dout @ w.T, x.T @ dout, dout.sum(0)\n"

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from grader.interpret import Work
+from grader.scorecard import Difference, Gradient, Hint, Outcome
+from grader.script import Origins, Translation
+from grader.submission import HandedIn
 from tests.notebook.build import Piece, pieces
 from tests.notebook.conftest import NotebookDesk, lost, outcomes
 
@@ -38,7 +42,7 @@ MISTAKES = [
             (LAST_LINE, LAST_LINE + "dbndiff += (2*bndiff) * dbndiff2\n"),
         ),
         {"ex1 dhprebn": "wrong_value"},  # dbnmeani comes out right: what is missing sums to zero
-        "reads dbndiff too early: `dbndiff += (2*bndiff) * dbndiff2` (cell 12, line 30) still adds to it",
+        "Reads `dbndiff` too early: `dbndiff += (2*bndiff) * dbndiff2` (cell 12, line 30) still adds to it.",
     ),
     Mistake(
         "aliasing: one tensor under two names, compared at the end",
@@ -208,9 +212,54 @@ def test_what_is_only_in_a_training_loop_is_said_to_be_there(notebooks: Notebook
 def test_a_harmless_alias_is_noted(notebooks: NotebookDesk) -> None:
     edits = (("dhprebn = dbndiff.clone()", "dhprebn = dbndiff"), ("cmp('bndiff', dbndiff, bndiff)\n", ""))
     graded = notebooks.grade_pieces(edited(edits))
-    assert "costs nothing" in " ".join(graded["ex1"]["dbndiff"].notes)
+    assert "nothing reads dbndiff after that" in " ".join(graded["ex1"]["dbndiff"].notes)
 
 
 def test_an_overwritten_forward_value_is_noted(notebooks: NotebookDesk) -> None:
     graded = notebooks.grade_pieces(edited((("dh = dlogits @ W2.T", "h = 0.001\ndh = dlogits @ W2.T"),)))
     assert "h is overwritten (cell 12, line 16)" in " ".join(graded["ex1"]["dW2"].notes)
+
+
+@pytest.mark.parametrize(
+    ("what", "gradient", "kind"),
+    [
+        ("aliasing: one tensor under two names, compared at the end", "dbndiff", "aliased"),
+        ("a second path is added after the gradient was used", "dhprebn", "too_early"),
+    ],
+)
+def test_what_spoils_a_gradient_is_its_hint(
+    what: str, gradient: str, kind: str, notebooks: NotebookDesk
+) -> None:
+    """The line that did it says more than what the numbers look like."""
+    (mistake,) = [one for one in MISTAKES if one.what == what]
+    hint = notebooks.grade_pieces(edited(mistake.edits))["ex1"][gradient].hint
+    assert hint is not None
+    assert hint.kind == kind
+    assert "cell 12, line 30" in hint.message
+
+
+def test_a_hint_is_given_in_the_students_names_too(notebooks: NotebookDesk) -> None:
+    cells = [
+        (kind, text.replace("d_ex = inv * d_p_ + d_tot", "d_ex = inv * d_p_"))
+        for kind, text in pieces("own_names")
+    ]
+    gradient = notebooks.grade_pieces(cells)["ex1"]["dcounts"]
+    assert gradient.hint is not None
+    assert gradient.hint.forward_line == "counts_sum = counts.sum(1, keepdim=True)"
+    assert gradient.notes[-1].startswith("in your names: ")
+    assert {"counts is ex", "counts_sum is tot"} <= set(gradient.notes[-1].partition(": ")[2].split(", "))
+
+
+def test_how_much_is_told_is_the_instructors_choice() -> None:
+    gradient = Gradient(
+        name="dbndiff", outcome=Outcome.WRONG_VALUE, score=0.0, max_score=1.0, exact=False, max_abs_diff=1.0,
+        line=3, seconds=0.0, autograd=Difference(1.0, 1.0), reference=None, cases=(), hint=None, error=None,
+        through=(), shown_case="lecture", expected_shape=(2,), found_shape=(2,), worst=None, error_map=None,
+        notes=(), output=None,
+    )  # fmt: skip
+    cause = Hint("aliased", "Derived, then broken by `dhprebn += 1` (cell 2, line 1).", None)
+    made = Translation(b"", Origins("a.py", {}, "a.ipynb"), {}, {"dbndiff": (cause,)}, {})
+    work = Work(HandedIn("a.ipynb", script=b""), made)
+    assert work.placed(gradient, "full").hint == cause
+    assert work.placed(gradient, "line").hint is None
+    assert work.placed(gradient, "off").hint is None

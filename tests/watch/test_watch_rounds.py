@@ -17,6 +17,7 @@ from grader.watching import plain, screen
 from grader.watching.desk import Desk
 from grader.watching.rounds import Round, play, stale
 from tests.conftest import ROOT
+from tests.notebook.build import stored
 
 EX1, EX2, EX3 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm"
 
@@ -189,3 +190,27 @@ def test_a_students_text_is_no_markup(judge: Judge, tmp_path: Path) -> None:
     text = "\n".join(drawn(played))
     assert "[bold red]␛[2J:smile:" in text
     assert "\x1b" not in text
+
+
+def test_a_notebook_is_graded_at_each_save_and_half_of_one_loses_nothing(
+    judge: Judge, tmp_path: Path
+) -> None:
+    student = Student(judge, tmp_path)
+    whole = stored("lecture")
+    path = tmp_path / "part4.ipynb"
+    path.write_bytes(whole)
+    first = student.round()
+    assert (first.shown.score, first.troubles) == (28, {})
+    path.write_bytes(whole[: len(whole) // 2])
+    torn = student.round()
+    assert {trouble.filename for trouble in torn.troubles.values()} == {"part4.ipynb"}
+    assert "expected a notebook" in torn.troubles[EX1].message
+    assert (torn.shown.score, torn.changes) == (28, ())
+    path.write_bytes(whole.replace(b"dh = dlogits @ W2.T", b"dh = dlogits @ W2"))
+    wrong = student.round()
+    assert not wrong.troubles
+    assert "lost: dh (" in told(wrong)
+    assert any("cell 12, line 16" in line for line in drawn(wrong))
+    path.unlink()
+    gone = student.round()
+    assert [line for line in told(gone).splitlines() if "is gone" in line] == ["part4.ipynb: is gone"]

@@ -110,9 +110,9 @@ def _by_value(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
             continue
         if not value.is_floating_point() or not is_near(_ratio(share, value) * value, share):
             continue
-        lines = _made_of(inquiry, name)
+        lines, work_out_share = _made_of(inquiry, name), _once_a_run(way.piece.work_out)
         for turns in _turns(lines):
-            work_out = partial(_with_value, way.piece.work_out, name, turns, lines)
+            work_out = partial(_with_value, work_out_share, name, turns, lines)
             yield _variant(turns[-1][0], way, Piece(("by value", way.piece.key, name, turns), work_out))
 
 
@@ -120,6 +120,7 @@ def _by_sum(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
     """A share with a sum in it of a gradient the stub was given, or of its product with a value."""
     shape = inquiry.main.answer.shape
     values = inquiry.main.scene.values
+    share = _once_a_run(way.piece.work_out)
     like = [
         n for n, v in values.items() if isinstance(v, Tensor) and v.is_floating_point() and v.shape == shape
     ]
@@ -128,9 +129,21 @@ def _by_sum(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
             continue
         for name in (None, *like):
             for (right, other), mean in product(permutations(range(len(shape)), 2), (False, True)):
-                work_out = partial(_summed_along, way.piece.work_out, given, name, right, other, mean)
+                work_out = partial(_summed_along, share, given, name, right, other, mean)
                 piece = Piece(("by sum", way.piece.key, given, name, right, other, mean), work_out)
                 yield _variant(way.line, way, piece)
+
+
+def _once_a_run(work_out: Callable[[Run], Tensor | None]) -> Callable[[Run], Tensor | None]:
+    """The same, worked out once for the run that was asked for last: many variants of a share start from it."""
+    last: list[tuple[Run, Tensor | None]] = []
+
+    def remembered(run: Run) -> Tensor | None:
+        if not last or last[0][0] is not run:
+            last[:] = [(run, work_out(run))]
+        return last[0][1]
+
+    return remembered
 
 
 def _summed_along(

@@ -96,6 +96,7 @@ def _rows(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
                 f" entry sends something back through {quoted(line)},"
                 f" and it adds up: only the {label} one is left in your answer.",
                 f"what the {label} entry along dimension {dim} of `{line.name}` sends back",
+                chancy=True,
             )
 
 
