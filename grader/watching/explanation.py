@@ -30,9 +30,11 @@ def details(gradient: Gradient, exercise: ExerciseResult) -> tuple[str, ...]:
 def _details(gradient: Gradient, exercise: ExerciseResult) -> Iterator[str]:
     if gradient.hint is not None:
         yield from _rest(gradient.hint.message)
-    elif gradient.error is not None and gradient.outcome is not Outcome.MISSING:
-        yield from gradient.error.message.strip().splitlines()[1:]
     if gradient.error is not None:
+        if gradient.outcome is not Outcome.MISSING:
+            # Without a hint the verdict has said its first line.
+            said = f"{gradient.error.type}: {gradient.error.message.strip()}".splitlines()
+            yield from said if gradient.hint is not None else said[1:]
         yield from gradient.error.traceback
     if gradient.outcome is not Outcome.MISSING or gradient.line is None:
         yield from gradient.notes
