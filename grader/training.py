@@ -207,8 +207,10 @@ class _Run:
 
     @property
     def _taken(self) -> int:
-        """How many batches it took."""
-        return min(self._called.taken or 0, self._trajectory.descent.steps)
+        """How many batches it took; of one that was stopped, as many as it tells losses of."""
+        taken, own = min(self._called.taken or 0, self._trajectory.descent.steps), self._losses()
+        # Who has looked at the last batch beforehand has taken them all, and made no step.
+        return min(taken, len(own)) if self._stopped and own else taken
 
     @property
     def _done(self) -> int:
@@ -342,7 +344,8 @@ class Companion:
             steps: how many.
             tell: is told how many are made while some are still to be.
         """
-        self.follow(steps)
+        with self._changed:
+            self._target = steps  # and no longer what a training that looked ahead seemed to have come to
         self._close(wait=False)
         while self._thread.is_alive():
             tell(len(self._losses))

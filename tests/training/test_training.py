@@ -124,6 +124,13 @@ def test_a_loop_by_number_is_stopped_cleanly_too(train: Train) -> None:
     assert result.names
 
 
+def test_a_loop_that_looked_ahead_is_stopped_where_it_is(train: Train) -> None:
+    """Whoever has seen the last batch has not made the last step, nor does autograd make it then."""
+    result = train(FAST.replace("    lossi = []", "    lossi, last = [], batches[-1]"), 200_000, never)
+    assert result.stopped and 0 < result.done == result.hand.steps < 200_000
+    assert result.autograd.steps < 200_000
+
+
 def test_a_failure_after_a_stop_is_still_a_failure(train: Train) -> None:
     """A loop that breaks down by itself did not end by hand."""
     result = train(
