@@ -151,7 +151,11 @@ def _relations(
 
 
 def _related(sizes: Sequence[Sizes], alone: bool) -> Iterator[tuple[str, list[float]]]:
-    names = [name for name in sizes[0] if all(s[name] > 1 for s in sizes)]
+    # Sizes that are alike in all cases are one; the first of their names is the plainest.
+    unlike: dict[tuple[float, ...], str] = {}
+    for name in sizes[0]:
+        unlike.setdefault(tuple(s[name] for s in sizes), name)
+    names = [name for values, name in unlike.items() if min(values) > 1]
     first = [(words, [value(s[name]) for s in sizes]) for name in names for words, value in _of_one(name)]
     if alone:
         simple = [pair for name in names for pair in first if pair[0] in (name, f"1 / {name}")]

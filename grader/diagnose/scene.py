@@ -7,7 +7,7 @@ to a tolerance derived exactly as the check derives its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
@@ -303,7 +303,24 @@ class Inquiry:
     @cached_property
     def sizes(self) -> tuple[Sizes, ...]:
         """Each view's sizes, by the words a student would write."""
-        return tuple(dict(self.sizes_in(view.scene.values)) for view in self.views)
+        found = tuple(dict(self.sizes_in(view.scene.values)) for view in self.views)
+        # In one case alone, any number may be some size: the nearest have to do.
+        return found if len(found) < 2 else self._with_farther(found)
+
+    def _with_farther(self, near: tuple[Sizes, ...]) -> tuple[Sizes, ...]:
+        """Sizes, and those of dimensions that only lines farther off have, such as one that was pooled."""
+        everywhere = [
+            dict(_dimensions(self.known.exercise.forward.names, view.scene.values)) for view in self.views
+        ]
+        known = {tuple(sizes[name] for sizes in near) for name in near[0]}
+        found = tuple(dict(sizes) for sizes in near)
+        for name in everywhere[0]:
+            each = tuple(sizes[name] for sizes in everywhere)
+            if each not in known:
+                known.add(each)
+                for sizes, size in zip(found, each, strict=True):
+                    sizes[name] = size
+        return found
 
     def sizes_in(self, values: Values) -> Iterator[tuple[str, float]]:
         """The sizes that may have entered an answer: plain numbers, then the shapes of tensors around it."""
@@ -312,10 +329,7 @@ class Inquiry:
         for name, value in values.items():
             if isinstance(value, int) and not isinstance(value, bool):
                 yield name, value
-        for name in [*names, *uses]:
-            value = values[name]
-            if isinstance(value, Tensor):
-                yield from ((f"{name}.shape[{dim}]", size) for dim, size in enumerate(value.shape))
+        yield from _dimensions([*names, *uses], values)
         for name in names:
             if isinstance(values[name], Tensor) and values[name].dim() > 1:
                 yield f"{name}.numel()", values[name].numel()
@@ -337,3 +351,11 @@ class Inquiry:
             for index, view in enumerate(self.views)
             for truth in (view.scene.mixed([(factors[index], piece) for factors, piece in terms]),)
         )
+
+
+def _dimensions(names: Iterable[str], values: Values) -> Iterator[tuple[str, float]]:
+    """The sizes of some tensors' dimensions."""
+    for name in names:
+        value = values[name]
+        if isinstance(value, Tensor):
+            yield from ((f"{name}.shape[{dim}]", size) for dim, size in enumerate(value.shape))

@@ -29,6 +29,7 @@ class Variant:
         evidence: what the answer then equals, to go between "Your answer equals" and "in all 4 cases".
         others: whether the remaining shares may be right, or factors come besides; else it is the answer.
         chancy: whether it comes true by chance in a case or other, so that one case alone does not show it.
+        scaled: whether a factor may come besides where it has to be the answer.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Variant:
     evidence: str
     others: bool = True
     chancy: bool = False
+    scaled: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def explain(
     *,
     whole: Sequence[Part] = (),
     plainly: bool = False,
+    lacking: bool = False,
 ) -> Iterator[Hint]:
     """The hints of those variants that are the answer in every case, the plainest first.
 
@@ -90,6 +93,7 @@ def explain(
         whole: the shares of which each variant takes the place of one; those of the lines that use the tensor
             where none are given.
         plainly: whether only variants count that are the answer as they are, no factor besides.
+        lacking: whether one of several other shares may be left out, too.
     """
     if not inquiry.views or not inquiry.main.answer.any():
         return
@@ -97,22 +101,26 @@ def explain(
     if not shelf.variants:
         return
     whole = whole or parts(inquiry)
-    found = list(_screened(inquiry, shelf, whole))
-    for rank in range(2 if plainly else 3):
-        for variant, alone, estimate in found:
-            if _rank(estimate, alone and len(whole) > 1) == rank:
-                yield from _checked(inquiry, variant, alone, whole)
+    found = list(_screened(inquiry, shelf, whole, lacking))
+    for rank in range(2 if plainly else 4):
+        for variant, others, estimate in found:
+            if _rank(estimate, len(whole) - 1 - len(others), not others) == rank:
+                yield from _checked(inquiry, variant, others, whole)
 
 
-def _rank(estimate: float, alone: bool) -> int:
-    """As it is; with the other shares left out; with a factor besides."""
-    return 2 if abs(estimate - 1) > COARSE else int(alone)
+def _rank(estimate: float, left_out: int, alone: bool) -> int:
+    """As it is; with all the other shares left out; with a factor besides; with one of the others left out."""
+    if left_out and not alone:
+        return 3
+    return 2 if abs(estimate - 1) > COARSE else int(left_out > 0)
 
 
-def _screened(inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part]) -> Iterator[tuple[Variant, bool, float]]:
+def _screened(
+    inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part], lacking: bool
+) -> Iterator[tuple[Variant, Sequence[Part], float]]:
     """The variants that some factor takes near the answer in the main view, alone or beside other shares."""
     answer = inquiry.main.answer.flatten()
-    for alone, target, rows in _targets(inquiry, shelf, whole, answer):
+    for others, target, rows in _targets(inquiry, shelf, whole, lacking):
         if not rows or float(target.abs().max()) <= COARSE * float(answer.abs().max()):
             continue
         # Least squares for one factor: what is left of the target is told by its angle to the variant.
@@ -120,36 +128,41 @@ def _screened(inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part]) -> Iterator
         square = target @ target
         near = square - along**2 / shelf.squares[rows] <= COARSE**2 * square
         for row in near.nonzero().flatten().tolist():
-            yield shelf.variants[rows[row]], alone, float(along[row] / shelf.squares[rows[row]])
+            yield shelf.variants[rows[row]], others, float(along[row] / shelf.squares[rows[row]])
 
 
 def _targets(
-    inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part], answer: Tensor
-) -> Iterator[tuple[bool, Tensor, list[int]]]:
-    """What which rows are held against: the answer, or what the other shares leave of it."""
-    yield True, answer, list(range(len(shelf.variants)))
-    if len(whole) == 1:
-        return
-    shares = [inquiry.main.scene.get(part.piece) for part in whole]
-    for part in whole:
-        others = [
-            share.flatten()
-            for other, share in zip(whole, shares, strict=True)
-            if other is not part and share is not None
-        ]
+    inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part], lacking: bool
+) -> Iterator[tuple[Sequence[Part], Tensor, list[int]]]:
+    """What which rows are held against: the answer, or what the other shares, or most of them, leave of it."""
+    answer = inquiry.main.answer.flatten()
+    yield (), answer, list(range(len(shelf.variants)))
+    shares = {part.piece: inquiry.main.scene.get(part.piece) for part in whole}
+    for part in whole if len(whole) > 1 else ():
         rows = [
             i
             for i, variant in enumerate(shelf.variants)
             if variant.others and variant.part.piece == part.piece
         ]
-        yield False, answer - torch.stack(others).sum(0), rows
+        for others in _beside(part, whole, lacking):
+            there = [shares[other.piece] for other in others]
+            yield others, answer - torch.stack([s.flatten() for s in there if s is not None]).sum(0), rows
 
 
-def _checked(inquiry: Inquiry, variant: Variant, alone: bool, whole: Sequence[Part]) -> Iterator[Hint]:
-    others = [] if alone else [part for part in whole if part.piece != variant.part.piece]
+def _beside(part: Part, whole: Sequence[Part], lacking: bool) -> Iterator[Sequence[Part]]:
+    """The other shares; then all of them but one."""
+    others = [other for other in whole if other is not part]
+    yield others
+    if lacking and len(others) > 1:
+        yield from ([other for other in others if other is not missing] for missing in others)
+
+
+def _checked(
+    inquiry: Inquiry, variant: Variant, others: Sequence[Part], whole: Sequence[Part]
+) -> Iterator[Hint]:
     factor = _factor(inquiry, variant, others)
     ones = (1.0,) * len(inquiry.views)
-    if factor is None or not factor.named or not _is_plausible(variant, factor, len(others) + 1 < len(whole)):
+    if factor is None or not factor.named or not _is_plausible(variant, factor, others, whole):
         return
     terms = [(factor.values, variant.piece), *((ones, part.piece) for part in others)]
     if inquiry.fits(terms) and not (variant.chancy and _is_seen_once(inquiry, variant)):
@@ -165,9 +178,12 @@ def _is_seen_once(inquiry: Inquiry, variant: Variant) -> bool:
     return told < min(2, len(inquiry.views))
 
 
-def _is_plausible(variant: Variant, factor: Factor, left_out: bool) -> bool:
+def _is_plausible(variant: Variant, factor: Factor, others: Sequence[Part], whole: Sequence[Part]) -> bool:
     """Whether such a mistake is one a student makes, rather than a coincidence of several."""
+    left_out = len(whole) - 1 - len(others)
     if not variant.others:
+        return variant.scaled or factor.constant == 1
+    if others and left_out:
         return factor.constant == 1
     if variant.kind == "wrong_local_derivative":
         return factor.constant in (1, -1) and not left_out
@@ -192,7 +208,7 @@ def _factor(inquiry: Inquiry, variant: Variant, others: Sequence[Part]) -> Facto
     for plain in (1.0, -1.0):
         if all(e is None or abs(e - plain) < COARSE for e in estimates):
             return constant(plain, len(estimates))
-    if variant.kind == "wrong_local_derivative" or not variant.others:
+    if variant.kind == "wrong_local_derivative" or not (variant.others or variant.scaled):
         return None  # no other factor would be plausible
     return understand(estimates, inquiry.sizes)
 

@@ -402,3 +402,74 @@ def dkept(dmixed):
 # %% gated_unit dgate: minus and missing -> wrong_value | sign+missing_path
 def dgate(x, dkept):
     return x * dkept
+
+# %% gated_unit dpooled: divided by the sequence's length, which the next line back does -> wrong_value | scale
+def dpooled(mixed, P, dlogits):
+    return dlogits @ P.T / mixed.shape[1]
+
+# %% attention dk: the queries' gradient, its sign turned, from before the scaling -> wrong_value | wrong_tensor+sign+scale
+def dk(k, dscaled):
+    return -dscaled @ k
+
+# %% attention dq: the keys' gradient -> wrong_value | wrong_tensor
+def dq(q, dscores):
+    return dscores.transpose(1, 2) @ q
+
+# %% attention dscaled: the inner sum over the queries, and its axis lost -> error | keepdim
+def dscaled(weights, dweights):
+    return weights * dweights - weights * (weights * dweights).sum(1)
+
+# %% attention dscaled: two arguments that do not fit, and no sum -> error
+def dscaled(weights, dweights, v):
+    return weights * v
+
+# %% ex2_cross_entropy dlogits: the labels themselves subtracted, not one at the label -> error
+def dlogits(probs, Yb, n):
+    return (probs - Yb) / n
+
+# The error is the same as that of the stub above, so it does not tell which of the two it was.
+# %% ex2_cross_entropy dlogits: the softmax's sum without its axis -> error
+def dlogits(logits, Yb, n):
+    e = logits.exp()
+    p = e / e.sum(1)
+    p[range(n), Yb] -= 1
+    return p / n
+
+# %% gated_unit dlogits: the upstream's sum without its axis -> error | keepdim
+def dlogits(logp, dlogp):
+    return dlogp - logp.exp() * dlogp.sum(1)
+
+# %% gated_unit dE: an indexed += for each row, words that repeat within a row are lost -> wrong_value | overwrite
+def dE(E, ix, dx):
+    d = torch.zeros_like(E)
+    for b in range(ix.shape[0]):
+        d[ix[b]] += dx[b]
+    return d
+
+# %% ex1_step_by_step dC: an indexed += for each column -> wrong_value | overwrite
+def dC(C, Xb, demb):
+    d = torch.zeros_like(C)
+    for t in range(Xb.shape[1]):
+        d[Xb[:, t]] += demb[:, t]
+    return d
+
+# %% layer_norm dstd: the row sum without its axis met a column, and the minus is missing -> wrong_shape | keepdim+sign
+def dstd(centred, std, dnormed):
+    return (dnormed * centred).sum(1) / std**2
+
+# %% layer_norm dvar: every row with every other -> wrong_shape | wrong_shape
+def dvar(centred, dnormed):
+    return centred @ dnormed.T
+
+# %% ex3_batchnorm dhprebn: the mean of each row for that of each column -> wrong_value | wrong_dim
+def dhprebn(bngain, bnraw, bnvar_inv, dhpreact, n):
+    d = bngain * bnvar_inv * dhpreact
+    return d - d.mean(1, keepdim=True) - bngain*bnvar_inv*bnraw * (dhpreact * bnraw).sum(0) / (n - 1)
+
+# %% ex1_step_by_step dhpreact: went on through the gain -> wrong_value | wrong_tensor
+def dhpreact(h, bngain, dh):
+    return (1 - h**2) * dh * bngain
+
+# %% ex1_step_by_step dhprebn: the mean of each row, worked out at once -> wrong_value | wrong_dim
+def dhprebn(dbndiff):
+    return dbndiff - dbndiff.mean(1, keepdim=True)

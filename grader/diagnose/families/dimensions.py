@@ -35,7 +35,9 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     yield from explained(inquiry, "inner sums", lambda: _halves(inquiry))
     ways = routes(inquiry)
     if ways:
-        yield from explained(inquiry, "dimensions", lambda: _along_ways(inquiry, ways), whole=ways)
+        yield from explained(
+            inquiry, "dimensions", lambda: _along_ways(inquiry, ways), whole=ways, lacking=True
+        )
 
 
 def _along_ways(inquiry: Inquiry, ways: tuple[Part, ...]) -> Iterator[Variant]:
@@ -45,6 +47,7 @@ def _along_ways(inquiry: Inquiry, ways: tuple[Part, ...]) -> Iterator[Variant]:
                 ("way along", way.piece.key, turns), partial(_gone_back, inquiry.tensor, way.lines, turns)
             )
             yield _variant(turns[-1][0], way, piece)
+        yield from _as_mean(inquiry, way)
         yield from _by_value(inquiry, way)
         yield from _by_sum(inquiry, way)
 
@@ -61,6 +64,36 @@ def _turns(lines: tuple[Line, ...]) -> Iterator[Turns]:
         alike = {line.name: (line, turn.code) for line, turn in found if turn.other == other}
         if len(alike) > 1:
             yield tuple(alike.values())
+
+
+def _as_mean(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
+    """A mean that is written as a sum, along another dimension and over as many entries as there are."""
+    values = inquiry.main.scene.values
+    for line, tensor in zip(way.lines, (way.tensor, *way.route), strict=False):
+        for turn in line.other_dims:
+            if turn.other < values[tensor].dim() and _is_mean(values, line, tensor, turn):
+                turns = ((line, turn.code),)
+                work_out = partial(_averaged, inquiry.tensor, way.lines, turns, line.name, tensor, turn)
+                yield _variant(line, way, Piece(("way averaged", way.piece.key, turns), work_out))
+
+
+def _is_mean(values: Values, line: Line, tensor: str, turn: OtherDim) -> bool:
+    """Whether a line is a mean, and would be none if no more than its dimension were another."""
+    operand, value = values[tensor], values[line.name]
+    if not -operand.dim() <= turn.written < operand.dim() or not operand.is_floating_point():
+        return False
+    mean, altered = operand.mean(turn.written, True), _recomputed(values, ((line, turn.code),), (line,))
+    if altered is None or mean.shape != value.shape or not is_near(value, mean):
+        return False
+    turned = operand.mean(turn.other, True)
+    return altered[line.name].shape == turned.shape and not is_near(altered[line.name], turned)
+
+
+def _averaged(
+    tensor: str, way: tuple[Line, ...], turns: Turns, line: str, operand: str, turn: OtherDim, run: Run
+) -> Tensor | None:
+    found, shape = _gone_back(tensor, way, turns, run), run.values[operand].shape
+    return None if found is None else found * shape[turn.written] / shape[turn.other]
 
 
 def _variant(line: Line, way: Part, piece: Piece) -> Variant:
@@ -191,7 +224,7 @@ def _ratio(share: Tensor, value: Tensor) -> Tensor:
 def _halves(inquiry: Inquiry) -> Iterator[Variant]:
     """A softmax has two sums in it, the one in its value and the one on the way back: one of them is turned."""
     for part in parts(inquiry):
-        back = BACK.get(_called(part.line.expression))
+        back = BACK.get(called(part.line.expression))
         if back is None:
             continue
         for index, turn in enumerate(part.line.other_dims):
@@ -200,7 +233,7 @@ def _halves(inquiry: Inquiry) -> Iterator[Variant]:
                 yield _variant(part.line, part, piece)
 
 
-def _called(expression: ast.expr) -> str:
+def called(expression: ast.expr) -> str:
     """The function that a line's whole right-hand side calls, by its last name."""
     function = expression.func if isinstance(expression, ast.Call) else None
     return function.attr if isinstance(function, ast.Attribute) else ""

@@ -46,6 +46,20 @@ def _indexed(inquiry: Inquiry, part: Part, reading: CodeType, rest: CodeType) ->
             " you assign, so one write overwrites another.",
             f"what is left when only the {label} write to each entry counts",
         )
+    for dim in range(_looped(inquiry, line, reading)):
+        yield Variant(
+            "overwrite",
+            part,
+            Piece(
+                ("step", line.name, tensor, dim),
+                partial(_kept, line, tensor, reading, rest, "last", step=dim),
+            ),
+            f"{quoted(line)} reads some entries of `{tensor}`"
+            " more than once, and what they receive must add up: from step to step of a loop it does,"
+            " but where an entry comes twice within a step, one write overwrites another.",
+            f"what is left when of the writes to an entry within one step along dimension {dim}"
+            " only the last one counts",
+        )
     yield Variant(
         "mean_for_sum",
         part,
@@ -56,20 +70,41 @@ def _indexed(inquiry: Inquiry, part: Part, reading: CodeType, rest: CodeType) ->
     )
 
 
-def _kept(line: Line, tensor: str, reading: CodeType, rest: CodeType, which: str, run: Run) -> Tensor | None:
-    """What comes back through an index when of several writes to an entry one is kept."""
+def _looped(inquiry: Inquiry, line: Line, reading: CodeType) -> int:
+    """How many dimensions an index has over which one may loop, so that each step still reads several entries."""
+    dims = line.value(inquiry.main.scene.values, reading).dim() - inquiry.main.answer.dim() + 1
+    return dims if dims > 1 else 0
+
+
+def _kept(
+    line: Line,
+    tensor: str,
+    reading: CodeType,
+    rest: CodeType,
+    which: str,
+    run: Run,
+    step: int | None = None,
+) -> Tensor | None:
+    """What comes back through an index when of several writes to an entry one is kept.
+
+    With a ``step``, one is kept for each place along this dimension of what is read, and these add up.
+    """
     source: Tensor = run.values[tensor]
     part = line.value(run.values, reading)
     arrived = line.back({**run.values, PART: part}, PART, run.gradients[line.name], rest)
     if arrived is None:
         return None
     places = torch.arange(source.numel()).view(source.shape)
-    target = line.value({**run.values, tensor: places}, reading).flatten()
+    target = line.value({**run.values, tensor: places}, reading)
+    steps = 1 if step is None else target.shape[step]
+    if step is not None:  # each step writes to a copy of its own
+        target = target + source.numel() * torch.arange(steps).view(-1, *[1] * (target.dim() - 1 - step))
     writes = torch.arange(target.numel())
     mode = "amax" if which == "last" else "amin"
-    chosen = torch.full((source.numel(),), -1).scatter_reduce(0, target, writes, mode, include_self=False)
+    chosen = torch.full((steps * source.numel(),), -1)
+    chosen = chosen.scatter_reduce(0, target.flatten(), writes, mode, include_self=False)
     result = torch.where(chosen >= 0, arrived.flatten()[chosen.clamp(min=0)], 0.0)
-    return result.view(source.shape)
+    return result.view(steps, *source.shape).sum(0)
 
 
 def _average(line: Line, tensor: str, run: Run) -> Tensor | None:

@@ -43,6 +43,8 @@ def explain(inquiry: Inquiry) -> Iterator[Flaw]:
     yield from _transposed(inquiry, cases)
     yield from _of_another(inquiry, cases)
     yield _other(inquiry, cases)
+    # Last, for only the numbers tell: alone it is never said.
+    yield from _crossed(inquiry, cases)
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,36 @@ def _transposed(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
 
 def _permuted(order: Shape, answer: Tensor, shape: Shape) -> Tensor | None:
     return answer.permute(order) if answer.dim() == len(order) else None
+
+
+def _crossed(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
+    """A column met a row: every entry of the one with every entry of the other, where each has its own."""
+    if all(
+        case.answer is not None
+        and case.answer.dim() == 2
+        and case.found == (math.prod(case.expected),) * 2
+        and max(case.expected, default=1) == case.found[0]
+        and _is_crossed(case.answer)
+        for case in cases
+    ):
+        said = (
+            "A dimension of size 1 is lost, or kept, in one operand but not in the other:"
+            " they broadcast against each other, a row against a column."
+        )
+        yield Flaw(hint("keepdim", _only(inquiry), said, _evidence(inquiry, cases)), _diagonal)
+
+
+def _is_crossed(answer: Tensor) -> bool:
+    """Whether a square is a column times a row, or a column plus a row."""
+    largest = answer.abs().max()
+    row, column = divmod(int(answer.abs().argmax()), answer.shape[1])
+    times = answer[:, column, None] * answer[row] / answer[row, column]
+    plus = answer[:, column, None] + answer[row] - answer[row, column]
+    return any(bool((made - answer).abs().max() <= COARSE * largest) for made in (times, plus))
+
+
+def _diagonal(answer: Tensor, shape: Shape) -> Tensor | None:
+    return answer.diagonal().reshape(shape)
 
 
 def _of_another(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
