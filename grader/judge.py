@@ -130,18 +130,23 @@ class Judge:
         source = handed_in.source if handed_in else None
         seen = looks(source, exercise.stubs) if self.memory is not None and source is not None else {}
         known = self.memory.recall(exercise, seen) if self.memory is not None else {}
-        with Hearing(self.opener, limits, source, exercise.stubs, frozenset(seen)) as hearing:
+        apart = frozenset(name for name, look in seen.items() if look.apart)
+        with Hearing(self.opener, limits, source, exercise.stubs, apart) as hearing:
             heard = {
                 f.name: self._function(bench, f, handed_in, hearing)
                 for f in exercise.functions
                 if f.name not in known
             }
+        remembered = {gradient.name: gradient for kept in known.values() for gradient in kept.gradients}
         gradients = tuple(
-            known.get(ask) or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
+            remembered.get(ask) or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
             for ask in exercise.asks
         )
+        timing = next(_timings(bench, heard), None) or next(
+            (k.timing for k in known.values() if k.timing), None
+        )
         if self.memory is not None:
-            self.memory.keep(exercise, seen, gradients)
+            self.memory.keep(exercise, seen, {g.name: g for g in gradients}, timing)
         if work is not None:
             gradients = tuple(work.placed(gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -153,7 +158,7 @@ class Judge:
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
             forward=_forward_lines(exercise),
-            timing=next(_timings(bench, heard), None),
+            timing=timing,
         )
 
     def _function(

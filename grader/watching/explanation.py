@@ -30,6 +30,8 @@ def details(gradient: Gradient, exercise: ExerciseResult) -> tuple[str, ...]:
 def _details(gradient: Gradient, exercise: ExerciseResult) -> Iterator[str]:
     if gradient.hint is not None:
         yield from _rest(gradient.hint.message)
+        if gradient.error is not None:
+            yield fault_line(gradient.error)
     elif gradient.error is not None and gradient.outcome is not Outcome.MISSING:
         yield from gradient.error.message.strip().splitlines()[1:]
     if gradient.error is not None:
