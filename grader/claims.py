@@ -107,14 +107,13 @@ def _course_in(folder: Path) -> Course | None:
 
 
 def _unanswered(path: Path, course: Course, wish: Wish) -> tuple[str, ...]:
-    """The exercises that a notebook or a script answers: where it was asked for, all that it can."""
-    able = tuple(_by_gradient(course))
+    """The exercises that a notebook or a script answers: where it was asked for, all of them."""
     if wish.file:
-        return able
+        return course.ids
     beside = [name for name in course.ids if (path.parent / f"{name}{PYTHON}").exists()]
     if beside and path.suffix == PYTHON:
         return ()  # a module that they import
-    return tuple(name for name in able if name not in beside)
+    return tuple(name for name in course.ids if name not in beside)
 
 
 def _is_work(path: Path, course: Course, wish: Wish) -> bool:
@@ -160,7 +159,7 @@ def _content(path: Path) -> bytes | None:
 
 @cache
 def _by_gradient(course: Course) -> Mapping[str, tuple[str, ...]]:
-    """The exercises that ask for gradients one by one, which a script can answer, and what they ask for."""
+    """The exercises that ask for gradients one by one, whose names tell a script, and what they ask for."""
     found = {}
     for name in course.ids:
         try:

@@ -166,13 +166,14 @@ class Judge:
     ) -> ExerciseResult:
         exercise = bench.exercise
         heard = {name: hearsay for (owner, name), hearsay in every.items() if owner == exercise.id}
+        known = remembered.gradients(exercise.id)
         gradients = tuple(
-            remembered.known.get((exercise.id, ask))
-            or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
+            known.get(ask) or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
             for ask in exercise.asks
         )
+        descent = next(_descents(bench, heard), None) or remembered.descent(exercise.id)
         if self.memory is not None:
-            self.memory.keep(exercise, remembered, gradients)
+            self.memory.keep(exercise, remembered, gradients, descent)
         if work is not None:
             gradients = tuple(work.placed(gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -184,7 +185,7 @@ class Judge:
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
             forward=_forward_lines(exercise),
-            descent=next(_descents(bench, heard), None),
+            descent=descent,
         )
 
     def _gradient(self, bench: Bench, ask: str, heard: Hearsay) -> Gradient:

@@ -1,9 +1,9 @@
 """What became of a function the last time, where nothing that it can notice has changed since.
 
 Who works at one file saves it again and again, and most of it stays as it was. A function's answers follow from
-its own text, from what it mentions, and from what runs when the file is imported. Where a file holds something
-through which its functions could reach each other unseen, nothing of it is remembered; nor is anything for
-whoever grades others: their work is asked in full.
+its own text, from what it mentions, and from what runs when the file is imported; where a file holds something
+through which its functions could reach each other unseen, from all of the file. For whoever grades others
+nothing is remembered: their work is asked in full.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from grader.box.box import Source
 from grader.exercise import Exercise
 from grader.recent import Recent
-from grader.scorecard import Gradient, Outcome
+from grader.scorecard import Gradient, Outcome, Training
 from grader.script.effects import effects
 
 UNSEEN = frozenset(
@@ -53,16 +53,43 @@ class Look:
 
     Args:
         meaning: a digest of all that its answers follow from, comments and places left out.
-        places: the lines on which that stands, which its errors quote.
+        places: the lines on which that stands, which its errors quote; the function's own first.
+        apart: whether no other function can reach it, so that it does not matter which were called before.
+        is_plain: whether nothing in its file lets a function reach another without mentioning it.
     """
 
     meaning: bytes
     places: tuple[int, ...]
+    apart: bool
+    is_plain: bool
 
     @property
     def line(self) -> int:
         """Where the function itself begins."""
         return self.places[0]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of one function.
+
+    Args:
+        look: how it looked.
+        gradients: what was graded of it.
+        descent: the steps it is graded by, where it trains.
+    """
+
+    look: Look
+    gradients: tuple[Gradient, ...]
+    descent: Training | None
+
+    def fits(self, look: Look) -> bool:
+        """Whether it holds for the function as it looks now; what quotes lines, only where they did not move."""
+        return self.look.places == look.places or all(gradient.error is None for gradient in self.gradients)
+
+    def moved(self, line: int) -> Kept:
+        """The same, of a function that begins on another line."""
+        return replace(self, gradients=tuple(replace(gradient, line=line) for gradient in self.gradients))
 
 
 Place = tuple[str, str]
@@ -74,26 +101,40 @@ class Recollection:
     """What is known of one submission before anything of it is run.
 
     Args:
-        looks: the functions that can be told to be as they were, by exercise.
-        known: the gradients that are as they were, with the lines they stand on now.
+        looks: how its functions look, by exercise.
+        known: those that are as they were, with the lines they stand on now.
     """
 
     looks: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
-    known: Mapping[Place, Gradient] = field(default_factory=dict)
+    known: Mapping[Place, Kept] = field(default_factory=dict)
 
     def apart(self, exercises: Iterable[str]) -> frozenset[Place]:
-        """The functions of some files that cannot reach each other; none where one of the files may hide a way."""
-        found = {name: self.looks.get(name, {}) for name in exercises if name in self.looks}
-        if not all(found.values()):
+        """The functions of some files that no other can reach; none where one of the files may hide a way."""
+        found = {name: self.looks[name] for name in exercises if name in self.looks}
+        if not all(look.is_plain for own in found.values() for look in own.values()) or not all(
+            found.values()
+        ):
             return frozenset()
-        return frozenset((exercise, name) for exercise, looks in found.items() for name in looks)
+        return frozenset(
+            (exercise, n) for exercise, own in found.items() for n, look in own.items() if look.apart
+        )
+
+    def gradients(self, exercise: str) -> Mapping[str, Gradient]:
+        """What is known to have become of an exercise's gradients."""
+        kept = (one for (owner, _), one in self.known.items() if owner == exercise)
+        return {gradient.name: gradient for one in kept for gradient in one.gradients}
+
+    def descent(self, exercise: str) -> Training | None:
+        """The steps that are known to have been made in an exercise."""
+        kept = (one.descent for (owner, _), one in self.known.items() if owner == exercise)
+        return next((descent for descent in kept if descent is not None), None)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The gradients graded last, by the look of their functions."""
+    """The functions graded last, by their looks."""
 
-    _kept: dict[tuple[str, str, bytes], tuple[Look, Gradient]] = field(default_factory=Recent, repr=False)
+    _kept: dict[tuple[str, str, bytes], Kept] = field(default_factory=Recent, repr=False)
 
     def recollect(self, files: Iterable[tuple[Exercise, Source]]) -> Recollection:
         """What is known of a submission, of its file for each exercise."""
@@ -101,40 +142,58 @@ class Memory:
         known = (found for name, own in seen.items() for found in self._recall(name, own))
         return Recollection(seen, dict(known))
 
-    def _recall(self, exercise: str, looks: Mapping[str, Look]) -> Iterator[tuple[Place, Gradient]]:
+    def _recall(self, exercise: str, looks: Mapping[str, Look]) -> Iterator[tuple[Place, Kept]]:
         for name, look in looks.items():
             kept = self._kept.get((exercise, name, look.meaning))
-            if kept is not None and (kept[1].error is None or kept[0].places == look.places):
-                yield (exercise, name), replace(kept[1], line=look.line)
+            if kept is not None and kept.fits(look):
+                yield (exercise, name), kept.moved(look.line)
 
-    def keep(self, exercise: Exercise, remembered: Recollection, gradients: Iterable[Gradient]) -> None:
-        """Remember what became of the functions of an exercise."""
-        for gradient in gradients:
-            look = remembered.looks.get(exercise.id, {}).get(gradient.name)
-            if look is not None and gradient.line == look.line and gradient.outcome not in FLEETING:
-                self._kept[exercise.id, gradient.name, look.meaning] = (look, gradient)
+    def keep(
+        self,
+        exercise: Exercise,
+        remembered: Recollection,
+        gradients: Iterable[Gradient],
+        descent: Training | None,
+    ) -> None:
+        """Remember what became of the functions of an exercise, by what was graded of them."""
+        by_name = {gradient.name: gradient for gradient in gradients}
+        for name, look in remembered.looks.get(exercise.id, {}).items():
+            function = exercise.function(name)
+            graded = tuple(by_name[ask] for ask in function.asks)
+            if all(g.line == look.line and g.outcome not in FLEETING for g in graded):
+                trained = descent if function.descent is not None else None
+                self._kept[exercise.id, name, look.meaning] = Kept(look, graded, trained)
 
 
 def looks(source: Source, names: Iterable[str]) -> Mapping[str, Look]:
-    """The looks of those functions of a file that can be told to be as they were.
+    """The looks of those functions of a file that are plain functions; none of a file that cannot be parsed.
 
     Args:
         source: the file.
-        names: the functions of interest; those that are anything but plain functions are left out.
+        names: the functions of interest.
     """
     try:
         module = _Module.read(source)
-        return {name: look for name in names if module.is_plain and (look := module.look(name)) is not None}
+        return {name: module.look(name) for name in names if module.defines(name)}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
 
 
 @dataclass(frozen=True)
 class _Module:
-    """The statements of a file by the names they bind."""
+    """The statements of a file by the names they bind.
+
+    Args:
+        body: the statements.
+        is_plain: whether nothing in it lets a function reach another without mentioning it.
+        beside: the modules beside it that it may import, as their bytes.
+        binders: the statements that give a name a value, by place.
+        mentions: the names that each statement reads.
+    """
 
     body: tuple[ast.stmt, ...]
     is_plain: bool
+    beside: tuple[bytes, ...]
     binders: Mapping[str, tuple[int, ...]]
     mentions: tuple[frozenset[str], ...]
 
@@ -150,24 +209,33 @@ class _Module:
             for name in done.writes:
                 binders.setdefault(name, []).append(index)
         is_plain = not any(_is_unseen(node, helpers) for node in ast.walk(tree))
-        return cls(tuple(tree.body), is_plain, {n: tuple(i) for n, i in binders.items()}, tuple(mentions))
+        beside = () if is_plain else tuple(code for _, code in sorted(source.helpers.items()))
+        return cls(
+            tuple(tree.body), is_plain, beside, {n: tuple(i) for n, i in binders.items()}, tuple(mentions)
+        )
 
-    def look(self, name: str) -> Look | None:
-        """The look of one function; None where it may depend on what other functions have done."""
+    def defines(self, name: str) -> bool:
+        """Whether a name is that of a function defined here, and of nothing else."""
         found = self.binders.get(name, ())
-        if not found or not all(isinstance(self.body[index], ast.FunctionDef) for index in found):
-            return None
-        start = found[-1]
+        return bool(found) and all(isinstance(self.body[index], ast.FunctionDef) for index in found)
+
+    def look(self, name: str) -> Look:
+        """The look of one function: what it mentions, or all of the file where others may reach it."""
+        start = self.binders[name][-1]
         taken = self._mentioned(start)
-        if not all(_is_constant(self.body[index]) for index in taken):
-            return None
-        # What binds no name is run for what it does, whoever mentions it.
-        always = {
-            i for i, node in enumerate(self.body) if not isinstance(node, BINDING) and not _is_idle(node)
-        }
-        order = sorted(taken | always | self._mentioned(*always))
-        digest = hashlib.sha256("\n".join(ast.dump(self.body[index]) for index in order).encode())
-        return Look(digest.digest(), tuple(self.body[index].lineno for index in (start, *order)))
+        apart = self.is_plain and all(_is_constant(self.body[index]) for index in taken)
+        if apart:
+            # What binds no name is run for what it does, whoever mentions it.
+            always = {
+                i for i, node in enumerate(self.body) if not isinstance(node, BINDING) and not _is_idle(node)
+            }
+            taken |= always | self._mentioned(*always)
+        else:
+            taken = set(range(len(self.body)))
+        parts = [ast.dump(self.body[index]).encode() for index in sorted(taken)]
+        digest = hashlib.sha256(b"\0".join([*parts, *(() if apart else self.beside)]))
+        places = tuple(self.body[index].lineno for index in (start, *sorted(taken)))
+        return Look(digest.digest(), places, apart, self.is_plain)
 
     def _mentioned(self, *start: int) -> set[int]:
         """Some statements and all that give a value to what they mention, to what those mention, and so on."""

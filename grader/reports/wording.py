@@ -118,12 +118,12 @@ def shape(sizes: tuple[int, ...] | None) -> str:
 
 def reason(gradient: Gradient) -> str:
     """Why a gradient does not score, in a sentence: the hint, the error with its line, or the shapes."""
+    # In a notebook an error's message itself says cell and line.
+    fault = gradient.error
+    where = f" (line {fault.line})" if fault and fault.line is not None and gradient.cell is None else ""
     if gradient.hint is not None:
-        return first_sentence(gradient.hint.message)
-    if gradient.error is not None:
-        fault = gradient.error
-        # In a notebook the message itself says cell and line.
-        where = f" (line {fault.line})" if fault.line is not None and gradient.cell is None else ""
+        return first_sentence(gradient.hint.message) + where
+    if fault is not None:
         return one_line(f"{fault.type}: {fault.message.strip().partition(chr(10))[0]}") + where
     if gradient.outcome is Outcome.WRONG_SHAPE:
         return f"expected {shape(gradient.expected_shape)}, found {shape(gradient.found_shape)}"

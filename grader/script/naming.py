@@ -94,7 +94,7 @@ class Naming:
                 continue
             if isinstance(value, ast.Name):  # n = batch_size
                 found.setdefault(self._reference(value.id, index), Given(ours, frozenset({ours})))
-            for place, size in enumerate(_made_sizes(value)):
+            for place, size in enumerate(made_sizes(value)):
                 self._size(found, size, f"{ours}.shape[{place}]", frozenset({ours}), index)
         return found
 
@@ -244,7 +244,7 @@ def _compared_name(argument: ast.expr) -> str | None:
                 return None
 
 
-def _made_sizes(value: ast.expr) -> list[ast.expr]:
+def made_sizes(value: ast.expr) -> list[ast.expr]:
     """The sizes of the tensor that an expression makes: those of ``torch.randn((a, b)) * c``."""
     for call in ast.walk(value):
         if isinstance(call, ast.Call) and _called(call) in MAKERS:

@@ -45,7 +45,8 @@ class Statement:
         effects: what it reads and writes.
         section: the exercise it stands under, by number; None before the first heading.
         broken: why it does not parse, in words, or None.
-        training: whether it is a training loop, which is not run.
+        training: whether it is a training loop, which is not run where it stands.
+        body: the statements of a training loop.
     """
 
     index: int
@@ -56,6 +57,7 @@ class Statement:
     section: int | None
     broken: str | None = None
     training: bool = False
+    body: tuple[Statement, ...] = ()
 
     @cached_property
     def value(self) -> ast.expr | None:
@@ -121,6 +123,12 @@ class Program:
             raise ScriptError(
                 "expected code to read, found an expression that is nested too deeply"
             ) from error
+        return cls.of(made, asks)
+
+    @classmethod
+    def of(cls, statements: Iterable[Statement], asks: frozenset[str]) -> Program:
+        """The program that some statements are, in this order."""
+        made = tuple(replace(one, index=index) for index, one in enumerate(statements))
         return cls(made, asks, *_scan(made))
 
     def __getitem__(self, index: int) -> Statement:
@@ -308,11 +316,15 @@ class _Reader:
             done = Effects(written.changes, binds=written.assigns, mutates=written.changes)
             return Statement(index, piece.node, (), written.first, done, piece.section, written.broken)
         training = self._is_training(piece.node)
+        body: tuple[Statement, ...] = ()
+        if training and isinstance(piece.node, (ast.For, ast.While)):
+            inside = self._inside(piece, piece.node.body)
+            body = tuple(self._statement(place, one, mutators) for place, one in enumerate(inside))
         done = effects(piece.node, mutators) if mutators else self._effects(piece.node)
         if training:
             done = Effects(frozenset())
         return Statement(
-            index, piece.node, written.text(piece.node), origin, done, piece.section, None, training
+            index, piece.node, written.text(piece.node), origin, done, piece.section, None, training, body
         )
 
 

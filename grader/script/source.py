@@ -6,7 +6,7 @@ import ast
 import builtins
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.exercise import Exercise
@@ -61,9 +61,9 @@ class Line:
     origin: Origin | None = None
 
 
-def missing(ask: str, why: str) -> Iterator[Line]:
+def missing(name: str, why: str, parameters: Sequence[str] = ()) -> Iterator[Line]:
     """A stub that is not filled, and why."""
-    yield Line(f"def {ask}():")
+    yield Line(f"def {name}({', '.join(parameters)}):")
     yield Line(f"    raise NotImplementedError({why!r})")
 
 
@@ -83,11 +83,11 @@ class Writer:
             called, asked = self._call(ask, start.node, start.index)
             parameters = dict.fromkeys([*asked, *sorted(body.parameters)])
             yield Line(f"def {ask}({', '.join(parameters)}):", start.origin)
-            yield from _indented(body.lines())
+            yield from indented(body.lines())
             yield Line(f"    return {called}", start.origin)
             return
         yield Line(f"def {ask}({', '.join(sorted(body.parameters))}):", start.origin)
-        yield from _indented(body.lines())
+        yield from indented(body.lines())
         yield Line(f"    return {cut.version.name}", self.program[cut.version.end - 1].origin)
 
     def _call(self, ask: str, function: ast.FunctionDef, at: int) -> tuple[str, list[str]]:
@@ -158,7 +158,7 @@ class _Body:
                 where = self.program[index].origin
                 why = f"name {name!r} is not defined{self._later(name, index)}"
                 yield Line(f"raise NameError({why!r})", where)
-            yield from _statement(self.program[index], self.written, needed)
+            yield from statement_lines(self.program[index], self.written, needed)
 
     def _later(self, name: str, index: int) -> str:
         later = [self.program[i].origin for i in self.program.defined(name) if i > index]
@@ -194,7 +194,7 @@ def _expression(given: Given) -> str:
     return re.sub(r"\b[A-Za-z_]\w*\b(?<!shape)", lambda m: _kept(m[0]), given.expression)
 
 
-def _statement(statement: Statement, written: set[str], needed: set[str]) -> Iterator[Line]:
+def statement_lines(statement: Statement, written: set[str], needed: set[str]) -> Iterator[Line]:
     """A statement as it was written, or what is raised in its place; of what it imports only what is needed."""
     where = statement.origin
     if isinstance(statement.node, (ast.Import, ast.ImportFrom)) and not _imports_all(statement):
@@ -278,7 +278,8 @@ def _decorators(statement: Statement) -> int:
     return statement.node.lineno - min(lines) if lines else 0
 
 
-def _indented(lines: Iterator[Line]) -> Iterator[Line]:
+def indented(lines: Iterable[Line]) -> Iterator[Line]:
+    """Lines, one level further in."""
     for line in lines:
         yield Line(f"    {line.text}" if line.text.strip() else "", line.origin)
 

@@ -22,6 +22,7 @@ from grader.script.naming import Naming
 from grader.script.program import Program, ScriptError
 from grader.script.slicing import Slicer
 from grader.script.source import HEADER, Line, Writer, missing, numbered
+from grader.script.training import training_of
 from grader.script.versions import Choice, Versions
 
 
@@ -115,26 +116,29 @@ def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
 def translate(
     cells: Sequence[Cell], exercises: Sequence[Exercise], filename: str, called: str
 ) -> Mapping[str, Translation]:
-    """The stubs of every exercise that asks for gradients one by one, by exercise id.
+    """The stubs of every exercise, by exercise id.
 
     Args:
         cells: what the student wrote.
         exercises: all exercises of the course, in order; those with one forward pass share the script's
-            gradients, those that ask for functions of another form are left out.
+            gradients, those that ask for functions of another form are answered by the loop that trains.
         filename: a name for the generated source.
         called: what to call the script in messages.
 
     Raises:
         ScriptError: the script is too large or too deeply nested to be read; the message says so in one line.
     """
-    exercises = [exercise for exercise in exercises if not exercise.declared]
+    one_by_one = tuple(exercise for exercise in exercises if not exercise.declared)
     program = Program.read(cells, asks_of(exercises))
     try:
         readings = {
-            forward: _Reading.of(program, forward) for forward in {e.forward: None for e in exercises}
+            forward: _Reading.of(program, forward) for forward in {e.forward: None for e in one_by_one}
         }
         return {
-            e.id: _translation(readings[e.forward], e, tuple(exercises), filename, called) for e in exercises
+            e.id: _trained(program, tuple(readings.values()), e, filename, called)
+            if e.declared
+            else _translation(readings[e.forward], e, one_by_one, filename, called)
+            for e in exercises
         }
     except RecursionError as error:
         raise ScriptError("expected code to read, found an expression that is nested too deeply") from error
@@ -200,3 +204,20 @@ def _translation(
     content = "\n".join(line.text for line in lines) + "\n"
     own = {ours: theirs for ours, theirs in reading.naming.own.items() if ours != theirs}
     return Translation(content.encode(), Origins(filename, numbered(lines), called), notes, causes, own)
+
+
+def _trained(
+    program: Program, readings: tuple[_Reading, ...], exercise: Exercise, filename: str, called: str
+) -> Translation:
+    """The functions of an exercise that trains, from the loop of a script that does."""
+    training = training_of(program, [reading.naming for reading in readings], exercise)
+    lines = [Line(text) for text in HEADER.splitlines()]
+    for function in exercise.functions:
+        lines += [Line(""), Line("")]
+        if training is None:
+            why = f"no loop in {called} trains with gradients of one's own"
+            lines += missing(function.name, why, function.parameters or ())
+        else:
+            lines += training.stub(function)
+    content = "\n".join(line.text for line in lines) + "\n"
+    return Translation(content.encode(), Origins(filename, numbered(lines), called), {}, {}, {})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from grader.bench import Bench
 from grader.judge import Judge
 from grader.scorecard import Gradient
 from grader.submission import HandedIn, Submission
@@ -23,14 +25,25 @@ class NotebookDesk:
         self._judge = judge
 
     def grade(self, content: bytes, filename: str = "part4.ipynb") -> Graded:
-        """Every gradient of a notebook or script, of the exercises that ask for gradients one by one."""
-        asked = [bench.exercise for bench in self._judge.benches if not bench.exercise.declared]
-        files = {exercise.id: HandedIn(filename, script=content) for exercise in asked}
-        card = self._judge.grade(Submission("part4", Path(filename), "0" * 64, files))
+        """Every gradient of a notebook or script."""
+        return self._grade(
+            content, filename, [bench for bench in self._judge.benches if not bench.exercise.declared]
+        )
+
+    def train(self, content: bytes, filename: str = "part4.ipynb") -> Graded:
+        """What the training loop of a notebook or script is graded by."""
+        return self._grade(
+            content, filename, [bench for bench in self._judge.benches if bench.exercise.declared]
+        )
+
+    def _grade(self, content: bytes, filename: str, benches: Sequence[Bench]) -> Graded:
+        exercises = tuple(bench.exercise for bench in self._judge.benches)
+        files = {exercise.id: HandedIn(filename, script=content) for exercise in exercises}
+        judge = replace(self._judge, benches=tuple(benches), exercises=exercises)
+        card = judge.grade(Submission("part4", Path(filename), "0" * 64, files))
         return {
             exercise.id[:3]: {gradient.name: gradient for gradient in exercise.gradients}
             for exercise in card.exercises
-            if exercise.id in files
         }
 
     def grade_stored(self, name: str) -> Graded:

@@ -45,6 +45,20 @@ def test_a_notebook_a_folder_with_one_and_a_script(grade: Grade, tmp_path: Path)
         assert (status, card["score"], card["max_score"]) == (0, 28, 28)
 
 
+def test_the_lectures_notebook_completed_earns_every_point_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of the course, the training with its own gradients included."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part4.ipynb").write_bytes(stored("lecture"))
+    with pytest.raises(SystemExit) as stop:
+        main(["part4.ipynb"])
+    assert stop.value.code == 0
+    card = json.loads((tmp_path / "scorecards/part4.json").read_text("utf-8"))
+    assert card["score"] == card["max_score"] == 38
+    assert "Every gradient is right" in capsys.readouterr().out
+
+
 def test_a_place_is_a_cell_and_its_line(grade: Grade, tmp_path: Path) -> None:
     cells = [
         (kind, text.replace("dh = dlogits @ W2.T", "dh = dlogits @ W2.T / n"))

@@ -65,6 +65,13 @@ def test_reason_prefers_the_hint_and_stops_after_a_sentence():
     assert wording.reason(misshapen) == "expected (27,), found (32, 27)"
 
 
+def test_an_error_that_is_explained_still_says_its_line():
+    """The hint says why, the error where."""
+    fault = Fault("RuntimeError", "mat1 and mat2 shapes cannot be multiplied", 7, ())
+    told = gradient(outcome=Outcome.ERROR, error=fault, hint=Hint("transposed", "Turned. It is.", None))
+    assert wording.reason(told) == "Turned (line 7)"
+
+
 def test_a_place_is_a_line_or_a_cell_s_line():
     """A notebook's lines count within their cell; an error there has said its own place."""
     assert wording.place(gradient(line=7)) == "line 7"

@@ -13,6 +13,8 @@ from grader.box.box import Box, Source
 from grader.judge import Judge
 from grader.memory import Memory, looks
 from grader.scorecard import ExerciseResult
+from grader.watching.desk import Desk
+from grader.watching.rounds import play
 from tests.conftest import ROOT
 
 EX1 = "ex1_step_by_step"
@@ -115,11 +117,21 @@ def test_where_functions_share_something_they_are_asked_as_ever(sitting: Sitting
         "def dprobs(probs, dlogprobs):\n    kept.append(1)\n    return dlogprobs / probs\n"
         "def dh(W2, dlogits):\n    return dlogits @ W2.T * (1 + len(kept))\n"
     )
-    for _ in range(2):
-        result = sitting.save(text)
+    for number in range(2):
+        result = sitting.save(f"{text}\nassert {number + 1}\n")
         assert all(gradient.outcome.scores for gradient in result.gradients)
         assert sitting.asked.count("dprobs") == 1
         assert sitting.asked.count("dh") == 2
+
+
+def test_what_may_reach_the_others_is_asked_with_all_of_them(sitting: Sitting) -> None:
+    """A comment changes nothing even there; anything else may change everything."""
+    text = ALICE + "\ndef tamper():\n    torch.sum = 1\n"
+    sitting.save(text)
+    sitting.save(f"# a comment\n{text}")
+    assert sitting.asked == []
+    sitting.save(text.replace("torch.sum = 1", "torch.sum = 2"))
+    assert len(sitting.asked) == 26
 
 
 def test_a_notebook_s_other_gradients_are_remembered(sitting: Sitting, course: object) -> None:
@@ -150,7 +162,9 @@ def dy(b):
 
 
 def seen(text: str, helpers: dict[str, bytes] | None = None) -> set[str]:
-    return set(looks(Source("a.py", text.encode(), helpers or {}), ("dx", "dy")))
+    """The functions that no other can reach."""
+    found = looks(Source("a.py", text.encode(), helpers or {}), ("dx", "dy"))
+    return {name for name, look in found.items() if look.apart}
 
 
 def test_plain_functions_are_told() -> None:
@@ -201,3 +215,34 @@ def test_a_module_beside_the_file_may_hold_anything() -> None:
 
 def test_whoever_grades_others_remembers_nothing(judge: Judge) -> None:
     assert judge.memory is None
+
+
+def test_a_save_in_another_cell_does_not_train_again(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of steps are not what somebody waits for who is at work on one gradient."""
+    from tests.notebook.build import notebook, pieces
+
+    asked: list[str] = []
+    whole = Box.call
+
+    def call(box: Box, function: str, *arguments: object, **named: object) -> object:
+        asked.append(function)
+        return whole(box, function, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Box, "call", call)
+    desk, path = Desk(replace(judge, memory=Memory())), tmp_path / "part4.ipynb"
+    path.write_bytes(notebook(pieces("lecture")))
+    first = play(desk, submission.read(path, desk.ids), None)
+    assert {"backward", "train"} <= set(asked)
+    del asked[:]
+    cells = [
+        (kind, text.replace("dprobs = (1.0 / probs)", "dprobs = (2.0 / probs)"))
+        for kind, text in pieces("lecture")
+    ]
+    path.write_bytes(notebook(cells))
+    second = play(desk, submission.read(path, desk.ids), first)
+    assert asked == ["dprobs"]
+    assert [change.gradient for change in second.changes] == ["dprobs"]
+    (trained,) = [result for result in second.card.exercises if result.timing is not None]
+    assert trained.timing == next(r.timing for r in first.card.exercises if r.id == trained.id)

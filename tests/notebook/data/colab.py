@@ -149,9 +149,47 @@ compare('logits', dlogits_fast, logits.grad)
 # %%
 dhprebn_fast = gamma*bnvar_inv*(dhpreact - bnraw/(n-1)*(dhpreact*bnraw).sum(0) - dhpreact.sum(0)/n)
 compare('hprebn', dhprebn_fast, hprebn.grad)
+# %% [markdown]
+# ## And now train with it
 # %%
-%%capture
-for epoch in range(3):
-    dlogits = None
-    for p in parameters: p.data -= 0.1 * torch.rand_like(p)
-    loss = F.cross_entropy(logits, Yb)
+n_iters = 10000
+losses = []
+with torch.no_grad():
+    for it in tqdm(range(n_iters)):
+        batch = torch.randint(0, Xtr.shape[0], (batch_size,))
+        Xb, Yb = Xtr[batch], Ytr[batch]
+        emb = C[Xb]
+        embcat = emb.view(emb.shape[0], -1)
+        hprebn = embcat @ W1 + b1
+        bnmean = hprebn.mean(0, keepdim=True)
+        bnvar = hprebn.var(0, keepdim=True)
+        bnvar_inv = (bnvar + 1e-5)**-0.5
+        bnraw = (hprebn - bnmean) * bnvar_inv
+        hpreact = gamma * bnraw + beta
+        h = torch.tanh(hpreact)
+        logits = h @ W2 + b2
+        loss = F.cross_entropy(logits, Yb)
+        if it % 1000 == 0 or it == n_iters - 1:
+            print(f'{it:6} {loss.item():.4f}')
+        losses.append(loss.log10().item())
+        dlogits = F.softmax(logits, 1)
+        dlogits[range(n), Yb] -= 1
+        dlogits /= n
+        db2 = dlogits.sum(0)
+        dh = dlogits @ W2.T
+        dW2 = h.T @ dlogits
+        dhpreact = dh * (1-h**2)
+        dgamma = (dhpreact * bnraw).sum(0, keepdim=True)
+        dbeta = dhpreact.sum(0, keepdim=True)
+        dhprebn = gamma*bnvar_inv*(dhpreact - bnraw/(n-1)*(dhpreact*bnraw).sum(0) - dhpreact.sum(0)/n)
+        dembcat = dhprebn @ W1.T
+        dW1 = embcat.T @ dhprebn
+        db1 = dhprebn.sum(0)
+        demb = dembcat.view(emb.shape)
+        dC = torch.zeros_like(C).index_add_(0, Xb.view(-1), demb.view(-1, n_emb))
+        d_grads = [dC, dW1, db1, dW2, db2, dgamma, dbeta]
+        lri = 0.1 if it < int(0.75*n_iters) else 0.01
+        for p, d_grad in zip(parameters, d_grads):
+            p.data -= lri * d_grad
+# %%
+plt.plot(torch.tensor(losses).view(-1, 100).mean(1)); plt.show()

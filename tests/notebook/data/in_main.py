@@ -143,6 +143,53 @@ def main():
             * (n * dhpreact - dhpreact.sum(0) - n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0))
         )
         _cmp_grad("hprebn", dhprebn2, hprebn)
+
+        # ---- exercise 4
+        step = 0
+        while step < 20000:
+            ix = torch.randint(0, X.shape[0], (BATCH,), generator=g)
+            Xb, Yb = X[ix], Y[ix]
+            emb = C[Xb]
+            embcat = emb.view(emb.shape[0], -1)
+            hprebn = embcat @ W1 + b1
+            bnmeani = 1 / n * hprebn.sum(0, keepdim=True)
+            bndiff = hprebn - bnmeani
+            bnvar = 1 / (n - 1) * (bndiff**2).sum(0, keepdim=True)
+            bnvar_inv = (bnvar + 1e-5) ** -0.5
+            bnraw = bndiff * bnvar_inv
+            hpreact = bngain * bnraw + bnbias
+            h = torch.tanh(hpreact)
+            logits = h @ W2 + b2
+            loss = F.cross_entropy(logits, Yb)
+            dlogits = F.softmax(logits, dim=1)
+            dlogits[range(n), Yb] -= 1
+            dlogits /= n
+            dh = dlogits @ W2.T
+            dW2 = h.T @ dlogits
+            db2 = dlogits.sum(0)
+            dhpreact = (1 - h**2) * dh
+            dbngain = (bnraw * dhpreact).sum(0, keepdim=True)
+            dbnbias = dhpreact.sum(0, keepdim=True)
+            dhprebn = (
+                bngain * bnvar_inv / n
+                * (n * dhpreact - dhpreact.sum(0) - n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0))
+            )
+            dW1 = embcat.T @ dhprebn
+            db1 = dhprebn.sum(0)
+            demb = (dhprebn @ W1.T).view(emb.shape)
+            dC = torch.zeros_like(C)
+            dC.index_put_((Xb,), demb, accumulate=True)
+            rate = 0.1 if step < 10000 else 0.01
+            C = C - rate * dC
+            W1 = W1 - rate * dW1
+            b1 = b1 - rate * db1
+            W2 = W2 - rate * dW2
+            b2 = b2 - rate * db2
+            bngain = bngain - rate * dbngain
+            bnbias = bnbias - rate * dbnbias
+            if step % 1000 == 0:
+                print(step, loss.item())
+            step += 1
     return 0
 
 

@@ -84,3 +84,46 @@ dlogits2 = dlogits2 / bs
 # %%
 g = grad_hpreact
 dhpre2 = bngain * inv * (g - g.mean(0) - raw * (g * raw).sum(0) / (bs - 1))
+# %% [markdown]
+# ## EXERCISE 4
+# %%
+lr = 0.1
+for epoch in range(2):
+    order = torch.randperm(len(X_all))
+    for start in range(0, len(order) - 32, 32):
+        take = order[start:start + 32]
+        xs, ys = X_all[take], Y_all[take]
+        bs = xs.shape[0]
+        e = C[xs]
+        x = e.view(bs, -1)
+        hpre = x @ W1 + b1
+        inv = (hpre.var(0, keepdim=True) + 1e-5).rsqrt()
+        raw = (hpre - hpre.mean(0, keepdim=True)) * inv
+        h = torch.tanh(bngain * raw + bnbias)
+        logits = h @ W2 + b2
+        probs = torch.softmax(logits, 1)
+        loss = -probs[range(bs), ys].log().mean()
+        # back
+        dlogits = probs.clone()
+        dlogits[range(bs), ys] -= 1
+        dlogits /= bs
+        dL_dW2 = h.T @ dlogits
+        dL_db2 = dlogits.sum(0)
+        g = (dlogits @ W2.T) * (1 - h * h)
+        dbngain = (g * raw).sum(0, keepdim=True)
+        dbnbias = g.sum(0, keepdim=True)
+        dhpre = bngain * inv * (g - g.mean(0) - raw * (g * raw).sum(0) / (bs - 1))
+        dW1 = x.T @ dhpre
+        db1 = dhpre.sum(0)
+        de = (dhpre @ W1.T).view(e.shape)
+        dC = torch.zeros_like(C)
+        dC.index_add_(0, xs.flatten(), de.flatten(0, 1))
+        with torch.no_grad():
+            C -= lr * dC
+            W1 -= lr * dW1
+            b1 -= lr * db1
+            W2 -= lr * dL_dW2
+            b2 -= lr * dL_db2
+            bngain -= lr * dbngain
+            bnbias -= lr * dbnbias
+    print(epoch, loss.item())
