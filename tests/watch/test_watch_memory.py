@@ -244,5 +244,5 @@ def test_a_save_in_another_cell_does_not_train_again(
     second = play(desk, submission.read(path, desk.ids), first)
     assert asked == ["dprobs"]
     assert [change.gradient for change in second.changes] == ["dprobs"]
-    (trained,) = [result for result in second.card.exercises if result.timing is not None]
-    assert trained.timing == next(r.timing for r in first.card.exercises if r.id == trained.id)
+    (trained,) = [result for result in second.card.exercises if result.descent is not None]
+    assert trained.descent == next(r.timing for r in first.card.exercises if r.id == trained.id)
