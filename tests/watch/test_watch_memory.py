@@ -245,4 +245,4 @@ def test_a_save_in_another_cell_does_not_train_again(
     assert asked == ["dprobs"]
     assert [change.gradient for change in second.changes] == ["dprobs"]
     (trained,) = [result for result in second.card.exercises if result.descent is not None]
-    assert trained.descent == next(r.timing for r in first.card.exercises if r.id == trained.id)
+    assert trained.descent == next(r.descent for r in first.card.exercises if r.id == trained.id)
