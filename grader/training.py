@@ -24,6 +24,7 @@ from grader.box.opening import Isolated, opener
 from grader.course import Course
 from grader.errors import OperatorError, SubmissionError
 from grader.exercise import PARAMETERS, Exercise, Function
+from grader.interpret import interpret
 from grader.network import Network
 from grader.scorecard import Outcome
 from grader.settings import Settings
@@ -168,12 +169,14 @@ def _trajectory(exercise: Exercise, function: Function, steps: int, settings: Se
 
 
 def _source(path: Path, course: Course, exercise: Exercise) -> Source:
-    """The submission's file."""
+    """The submission's file, or what its notebook's training loop was made into."""
     ids = tuple(one.id for one in course.exercises)
     (found,) = submission.find([path], ids, [exercise.id])[:1] or (path,)
-    handed_in = submission.read(found, ids, [exercise.id]).files.get(exercise.id)
+    files = submission.read(found, ids, [exercise.id]).files
+    work = interpret(files, course.exercises).get(exercise.id)
+    handed_in = work.handed_in if work is not None else None
     if handed_in is None or handed_in.source is None:
-        problem = handed_in.problem if handed_in else "found none"
+        problem = handed_in.problem if handed_in is not None else "found none"
         raise SubmissionError(f"{path}: expected a file {exercise.id}.py to train with, {problem}")
     return handed_in.source
 
