@@ -24,6 +24,7 @@ from grader.course import Course
 from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
 from grader.exercise import PARAMETERS, Exercise, Function
+from grader.interpret import interpret
 from grader.network import Network
 from grader.scorecard import Averages, Outcome, Published, Training
 from grader.settings import Settings
@@ -112,7 +113,7 @@ class Trainer:
         return cls(
             chosen.id,
             function.name,
-            _source(submission, chosen),
+            _source(submission, course, chosen),
             Trajectory(chosen.forward, replace(function.descent, steps=steps), settings.seed, words),
             Limits(time_limit_s, graded.memory_limit_mb),
         )
@@ -159,9 +160,10 @@ def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
     return found[0]
 
 
-def _source(submission: Submission, exercise: Exercise) -> Source:
-    """The submission's file for an exercise that trains."""
-    handed_in = submission.files.get(exercise.id)
+def _source(submission: Submission, course: Course, exercise: Exercise) -> Source:
+    """The submission's file for an exercise that trains, or what its notebook's training loop was made into."""
+    work = interpret(submission.files, course.exercises).get(exercise.id)
+    handed_in = work.handed_in if work is not None else None
     if handed_in is None or handed_in.source is None:
         problem = (handed_in.problem if handed_in else None) or "found none"
         raise SubmissionError(f"{submission.path}: expected a file {exercise.id}.py to train with, {problem}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from grader.cli import main
 from tests.notebook.build import notebook, pieces, stored
 from tests.notebook.conftest import Graded, NotebookDesk, lost, outcomes
 
@@ -93,3 +96,15 @@ def test_a_fault_points_into_the_loop(notebooks: NotebookDesk) -> None:
     assert fault is not None
     assert fault.message.startswith("cell 23, line 70: mat1 and mat2")
     assert "part4.ipynb, cell 23, line 70" in fault.traceback[-1]
+
+
+def test_the_whole_training_starts_from_the_notebook_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`grade train part4.ipynb` runs the notebook's own steps."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part4.ipynb").write_bytes(stored("colab"))
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "part4.ipynb", "--steps", "20", "--out", "out"])
+    assert stop.value.code == 0
+    assert "Names from this network:" in capsys.readouterr().out
