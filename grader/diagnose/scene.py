@@ -270,6 +270,8 @@ class Inquiry:
 
     def mended(self, mend: Mend) -> Inquiry | None:
         """The inquiry there would be if answers of the wrong shape had been mended; None where one cannot be."""
+        if any(not v.outcome.scores and v.outcome is not Outcome.WRONG_SHAPE for _, v in self.decisive):
+            return None  # something else goes wrong in other cases
         tried = []
         for trial, verdict in self.tried:
             if verdict.outcome is Outcome.WRONG_SHAPE:

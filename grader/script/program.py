@@ -318,7 +318,9 @@ class _Reader:
         training = self._is_training(piece.node)
         body: tuple[Statement, ...] = ()
         if training and isinstance(piece.node, (ast.For, ast.While)):
-            inside = self._inside(piece, piece.node.body)
+            inside = list(itertools.islice(self._inside(piece, piece.node.body), STATEMENTS_LIMIT + 1))
+            if len(inside) > STATEMENTS_LIMIT:
+                raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements in a loop, found more")
             body = tuple(self._statement(place, one, mutators) for place, one in enumerate(inside))
         done = effects(piece.node, mutators) if mutators else self._effects(piece.node)
         if training:

@@ -20,6 +20,9 @@ from grader.script.naming import Naming, made_sizes
 from grader.script.program import Program, Statement
 from grader.script.source import Line, indented, statement_lines
 
+LOOPS_LIMIT = 8
+"""Loops that are looked at, the last ones; the completed lecture has one."""
+
 IN_PLACE = (ast.AugAssign, ast.Assign)
 
 
@@ -32,7 +35,8 @@ def training_of(program: Program, namings: Sequence[Naming], exercise: Exercise)
         exercise: the exercise.
     """
     wanted = {tensor_of(ask) for ask in exercise.gradients}
-    for place in reversed(range(len(program.statements))):
+    loops = [s.index for s in program.statements if s.training and s.body]
+    for place in reversed(loops[-LOOPS_LIMIT:]):
         loop = _innermost(program[place])
         if loop is not None:
             before = [one for one in program.statements[:place] if not one.training]

@@ -103,6 +103,12 @@ HOSTILE = {
     "broken lines": "x = (\n" * 3000,
     "an open string": "'''\n" + "dh = 1\n" * 3000,
     "functions in functions": "".join(" " * i + f"def f{i}():\n" for i in range(90)) + " " * 90 + "pass",
+    "many loops that train": "for i in x:\n    loss = 1\n    dC = dh = dW1 = db1 = loss\n" * 1200,
+    "a long loop that trains": "for i in x:\n    loss = 1\n" + "    dC = dh\n" * 2400,
+    "too long a loop that trains": "for i in x:\n    loss = 1\n" + "    dC = dh\n" * 40_000,
+    "loops in loops that train": "".join(" " * i + "for i in h:\n" for i in range(90))
+    + " " * 90
+    + "loss = dC = 1",
     "carriage returns": "dh = 1\rdW2 = 2\r\ndb2 = 3\f\n",
 }
 
