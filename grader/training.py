@@ -17,7 +17,7 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from grader.answers import Called, Failed, Returned
+from grader.answers import Called, Failed
 from grader.box.batches import STOPPED, Batches
 from grader.box.box import Box, BoxDied, Limits, Opener, Progress, Source, Watch
 from grader.course import Course
@@ -29,7 +29,7 @@ from grader.network import Network
 from grader.scorecard import Averages, Outcome, Published, Training
 from grader.settings import Settings
 from grader.submission import Submission
-from grader.trajectory import Autograd, Made, Trajectory, losses, parameters
+from grader.trajectory import Autograd, Made, Trajectory, parameters
 
 NAMES = 20
 """How many names are drawn from a trained network."""
@@ -210,7 +210,8 @@ class _Run:
     @property
     def _taken(self) -> int:
         """How many batches it took; of one that was stopped, as many as it tells losses of."""
-        taken, own = min(self._called.taken or 0, self._trajectory.descent.steps), self._losses()
+        taken = min(self._called.taken or 0, self._trajectory.descent.steps)
+        own = self._trajectory.noted(self._called)
         # Who has looked at the last batch beforehand has taken them all, and made no step.
         return min(taken, len(own)) if self._stopped and own else taken
 
@@ -234,7 +235,7 @@ class _Run:
         made = self._companion.finish(
             self._done, lambda steps: self._show(Moment(self._taken, self._loss, steps))
         )
-        found, own = self._parameters(), self._losses()
+        found, own = self._parameters(), self._trajectory.noted(self._called)
         network = self._network(found) if found is not None else None
         return Training(
             words=self._trajectory.words.name,
@@ -256,11 +257,6 @@ class _Run:
             return False
         told = answer.fault.message if isinstance(answer, Failed) and answer.fault else None
         return told == STOPPED or not isinstance(answer, Failed)
-
-    def _losses(self) -> list[float]:
-        """The losses it returned, of no more steps than there are."""
-        told, steps = losses(self._called), self._trajectory.descent.steps
-        return told.tensor.flatten()[:steps].tolist() if isinstance(told, Returned) else []
 
     def _troubles(self, found: Sequence[Tensor] | None, own: Sequence[float]) -> Iterator[str]:
         """What kept it from being a whole and sound training, most telling first."""

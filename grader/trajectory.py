@@ -205,6 +205,11 @@ class Trajectory:
         """The descent by autograd in float32, as a submission makes it by hand."""
         return self._runs[1]
 
+    def noted(self, called: Called) -> list[float]:
+        """The losses a submission returned, of no more steps than there are; none where it returned none."""
+        found = losses(called)
+        return found.tensor.flatten()[: self.descent.steps].tolist() if isinstance(found, Returned) else []
+
     def told(self, called: Called, seconds: float) -> Training:
         """A descent that came to an end, for the scorecard.
 
@@ -212,15 +217,14 @@ class Trajectory:
             called: what came of it.
             seconds: how long it took.
         """
-        steps, found = self.descent.steps, losses(called)
-        own = found.tensor.flatten()[:steps].tolist() if isinstance(found, Returned) else []
+        steps = self.descent.steps
         return Training(
             words=self.words.name,
             steps=steps,
             done=min(called.taken or 0, steps),
             trouble=None,
             stopped=False,
-            hand=side(own, seconds),
+            hand=side(self.noted(called), seconds),
             autograd=side(self.single.losses.tolist(), self.single.seconds),
             published=None,
             names=(),
