@@ -22,13 +22,19 @@ from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
-from grader.scorecard import Difference, Hint, Outcome
+from grader.scorecard import Difference, Gradient, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
 from grader.trial import Trial as Trial
 from grader.trial import part
 
 Reference = Mapping[str, Callable[..., Any]]
+
+Asked = Mapping[str, tuple[tuple[Trial, Verdict], ...]]
+"""The trials of each ask of a function, and what became of them."""
+
+KEPT = 1024
+"""Of what is worked out of replies, the latest that are kept: some dozens for each function of a course."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Bench:
         reference: the instructor's solution by function name, None where the course has none.
         trajectories: what the functions that descend are held against, by function name.
         kept: what others work out about this exercise once and wish to keep, by their own name for it.
+        asked: what became of the trials of a function, by its name, its parameters and the digest of its reply.
+        reports: what there is to say of an ask, by all that it follows from.
     """
 
     exercise: Exercise
@@ -48,6 +56,12 @@ class Bench:
     reference: Reference | None
     trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+    asked: dict[tuple[str, frozenset[str], bytes | None], Asked] = field(
+        default_factory=lambda: Recent(KEPT), repr=False, compare=False
+    )
+    reports: dict[tuple[object, ...], Gradient] = field(
+        default_factory=lambda: Recent(KEPT), repr=False, compare=False
+    )
     _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=Recent, repr=False)
     _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=Recent, repr=False)
     _faults: dict[str, str | None] = field(default_factory=dict, repr=False)

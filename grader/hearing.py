@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from grader.answers import Called, Failed, Stub
-from grader.bench import Bench, Trial
-from grader.box.box import Box, BoxDied, Limits, Opener, Source
+from grader.bench import Asked, Bench, Trial
+from grader.box.box import Box, BoxDied, Limits, Opener, Reply, Source
 from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
@@ -37,6 +37,7 @@ class Hearsay:
         seconds: how long it took, all cases together.
         called: what came of each call, as far as they were made.
         asked: the trials of each ask.
+        digest: stands for all that came back; None where there is more to it than that.
     """
 
     failed: Failed | None = None
@@ -45,7 +46,8 @@ class Hearsay:
     output: str | None = None
     seconds: float = 0.0
     called: tuple[Called, ...] = ()
-    asked: Mapping[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict)
+    asked: Asked = field(default_factory=dict)
+    digest: bytes | None = None
 
     @cached_property
     def deciding(self) -> Verdict:
@@ -128,12 +130,9 @@ class Hearing:
         except BoxDied as death:
             self._leave()
             return Hearsay(death.failed, stub)
-        asked = {
-            ask: tuple(_verdicts(exercise, bench.trials(ask, parameters), reply.called))
-            for ask in function.asks
-        }
+        asked = _asked_of(bench, function, parameters, reply)
         every = tuple(pair for pairs in asked.values() for pair in pairs)
-        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked)
+        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, reply.digest)
 
     def _load(self, exercise: Exercise, source: Source) -> Loaded:
         """Run a file, unless it has been; once more in a fresh box if it fails where others ran before it."""
@@ -187,6 +186,20 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
     """The parameters of a stub that can be handed out; the others have defaults."""
     allowed = exercise.may_ask(name)
     return (parameter.name for parameter in stub.parameters if parameter.name in allowed)
+
+
+def _asked_of(bench: Bench, function: Function, parameters: frozenset[str], reply: Reply) -> Asked:
+    """Everything asked of a function, checked; once for all submissions of which the same came back."""
+    key = (function.name, parameters, reply.digest)
+    known = bench.asked.get(key)
+    if known is None:
+        known = {
+            ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
+            for ask in function.asks
+        }
+        if reply.digest is not None:
+            bench.asked[key] = known
+    return known
 
 
 def _verdicts(

@@ -198,7 +198,20 @@ class Judge:
 
 
 def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradient:
-    """One ask's line in the scorecard; ``hints`` says how much its hint may tell."""
+    """One ask's line in the scorecard; ``hints`` says how much its hint may tell.
+
+    It is made once for all submissions of which the same came back from the same line.
+    """
+    if heard.digest is None or heard.stub is None:
+        return _report(bench, ask, heard, hints).timed(heard.seconds)
+    key = (ask, hints, heard.stub, heard.digest)
+    if key not in bench.reports:
+        bench.reports[key] = _report(bench, ask, heard, hints)
+    return bench.reports[key].timed(heard.seconds)
+
+
+def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:
+    """The same, without the time it took."""
     exercise = bench.exercise
     decided = heard.deciding
     first = [(trial, verdict) for trial, verdict in heard.trials if trial.call == 0]
@@ -220,7 +233,7 @@ def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradi
         exact=whole and all(verdict.exact for _, verdict in first),
         max_abs_diff=autograd.max_abs_diff,
         line=heard.stub.line if heard.stub else None,
-        seconds=heard.seconds,
+        seconds=0.0,
         autograd=autograd,
         reference=bench.reference_differences(ask, answers) if whole else None,
         cases=tuple(_case_results(bench, ask, heard)),

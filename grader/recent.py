@@ -12,9 +12,17 @@ LIMIT = 256
 
 
 class Recent(dict[Key, Value]):
-    """A dict of at most :data:`LIMIT` items, in the order in which they were put in."""
+    """A dict of a limited number of items, in the order in which they were put in.
+
+    Args:
+        limit: how many it holds at most.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        super().__init__()
+        self._limit = limit
 
     def __setitem__(self, key: Key, value: Value) -> None:
-        if key not in self and len(self) >= LIMIT:
+        if key not in self and len(self) >= self._limit:
             del self[next(iter(self))]
         super().__setitem__(key, value)

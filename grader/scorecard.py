@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files as parts_of
 from typing import Any
 
 from grader.conform import compiled
+from grader.json_text import Written, laid_out, plain
 
 SCHEMA_ID = "scorecard/v1"
 
@@ -139,6 +140,29 @@ class Gradient:
     notes: tuple[str, ...]
     output: str | None
     cell: int | None = None
+
+    def timed(self, seconds: float) -> Gradient:
+        """The same, with how long it took."""
+        timed = replace(self, seconds=seconds)
+        vars(timed)["_timeless"] = self.timeless
+        return timed
+
+    @property
+    def timeless(self) -> Gradient:
+        """The same without how long it took, the one thing that is new each time: what is made of it lasts."""
+        return self._timeless if self.seconds else self
+
+    @cached_property
+    def _timeless(self) -> Gradient:
+        return replace(self, seconds=0.0)
+
+    def __hash__(self) -> int:
+        """The hash of all fields; worked out once, for there is much in them."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -273,8 +297,8 @@ class Scorecard:
 
     def as_dict(self) -> dict[str, Any]:
         """This scorecard as plain JSON values; a number that is not finite becomes null."""
-        plain: dict[str, Any] = _plain(self)
-        return plain
+        values: dict[str, Any] = plain(self)
+        return values
 
     def as_json(self) -> str:
         """This scorecard as JSON text, checked against the schema.
@@ -282,10 +306,13 @@ class Scorecard:
         Raises:
             jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
         """
-        plain = self.as_dict()
-        if not _conforms()(plain):
-            _validator().validate(plain)
-        text = _laid_out(plain, LINES_DEPTH) + "\n"
+        # Most of it is the same in most of a class: that is written and checked once.
+        pieces = [_written_exercise(exercise) for exercise in self.exercises]
+        values = plain(replace(self, exercises=())) | {"exercises": []}
+        if not (_conforms("")(values) and all(conforms for _, conforms in pieces)):
+            _validator().validate(self.as_dict())
+        values["exercises"] = [written for written, _ in pieces]
+        text = laid_out(values, LINES_DEPTH) + "\n"
         # A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its
         # backslash form is JSON's own escape for it, so the text still parses to the same string.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -315,8 +342,10 @@ def schema() -> Mapping[str, Any]:
 
 
 @cache
-def _conforms() -> Callable[[Any], bool]:
-    return compiled(schema())
+def _conforms(definition: str) -> Callable[[Any], bool]:
+    """Whether a value conforms to the schema, or to one of its definitions."""
+    whole = schema()
+    return compiled({"$ref": f"#/$defs/{definition}", "$defs": whole["$defs"]} if definition else whole)
 
 
 @cache
@@ -330,49 +359,39 @@ def _validator() -> Any:
 LINES_DEPTH = 5
 """Down to the fields of a gradient, each value has a line of its own; what is in one is on its line."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+GRADIENT_MARGIN = "\n" + " " * 4
+"""What the lines of a gradient begin with."""
 
-WORDS = {None: "null", True: "true", False: "false"}
+PIECES_KEPT = 2048
+"""Gradients whose text is kept for the next scorecard."""
 
-
-def _scalar(value: Any) -> str:
-    """A number, a word or a text as JSON; the encoder would set itself up anew for each of them."""
-    kind = type(value)
-    if kind is float or kind is int:
-        return repr(value)
-    return WORDS[value] if value is None or kind is bool else _encode(value)
+PLACE = "\0"
+"""Stands where seconds go; within JSON text nothing else does."""
 
 
-def _laid_out(value: Any, depth: int, margin: str = "\n") -> str:
-    """JSON text on lines, as ``json.dumps(indent=1)`` makes it down to some depth, ten times as quickly."""
-    if not depth or not value or not isinstance(value, (dict, list)):
-        return _scalar(value)
-    inner = margin + " "
-    if isinstance(value, dict):
-        items = [f"{_encode(name)}: {_laid_out(item, depth - 1, inner)}" for name, item in value.items()]
-        return "{" + inner + f",{inner}".join(items) + margin + "}"
-    return "[" + inner + f",{inner}".join(_laid_out(item, depth - 1, inner) for item in value) + margin + "]"
+def _written_exercise(exercise: ExerciseResult) -> tuple[dict[str, Any], bool]:
+    """An exercise as plain values with its gradients written, and whether it conforms to the schema."""
+    values = plain(replace(exercise, gradients=(), forward=()))
+    pieces = [(gradient, *_written_gradient(gradient.timeless)) for gradient in exercise.gradients]
+    forward, conforms = _written_forward(exercise.forward)
+    conforms = conforms and _conforms("exercise")(values) and all(good for *_, good in pieces)
+    conforms = conforms and all(0 <= gradient.seconds < math.inf for gradient in exercise.gradients)
+    values["gradients"] = [
+        Written(f"{before}{gradient.seconds!r}{after}") for gradient, before, after, _ in pieces
+    ]
+    return values | {"forward": forward}, conforms
 
 
-PLAIN = frozenset({str, int, bool, type(None)})
+@lru_cache(maxsize=PIECES_KEPT)
+def _written_gradient(gradient: Gradient) -> tuple[str, str, bool]:
+    """A gradient's text before and after its seconds, and whether it conforms to the schema."""
+    values = plain(gradient)
+    before, after = laid_out(values | {"seconds": Written(PLACE)}, 1, GRADIENT_MARGIN).split(PLACE)
+    return before, after, _conforms("gradient")(values)
 
 
-def _plain(value: Any) -> Any:
-    """A value as ``json.loads`` would make it; a number that is not finite as null."""
-    kind: Any = type(value)
-    if kind in PLAIN:
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else None
-    if kind is tuple or kind is list:
-        return [_plain(item) for item in value]
-    if kind is dict:
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, StrEnum):
-        return value.value
-    return {name: _plain(getattr(value, name)) for name in _names(kind)}
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+@lru_cache
+def _written_forward(forward: tuple[ForwardLine, ...]) -> tuple[Written, bool]:
+    """A forward pass as text, and whether it conforms to the schema."""
+    values = plain(forward)
+    return Written(laid_out(values, 2, GRADIENT_MARGIN[:-1])), all(map(_conforms("forward_line"), values))

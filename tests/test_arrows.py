@@ -19,7 +19,8 @@ STUDENT_SIDE = {
 ALLOWED = {
     "grader.errors": set(),
     "grader.conform": set(),
-    "grader.scorecard": {"grader.conform"},
+    "grader.json_text": set(),
+    "grader.scorecard": {"grader.conform", "grader.json_text"},
     "grader.answers": {"grader.scorecard"},
     "grader.forward": {"grader.errors"},
     "grader.words": {"grader.errors"},
