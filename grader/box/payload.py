@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from itertools import accumulate
 
+import numpy
 import safetensors
 import safetensors.torch
 import torch
@@ -20,6 +21,9 @@ HEADER_LIMIT = 1 << 18
 PLAIN = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 """What gradients and their inputs are made of, by safetensors' name."""
 
+NAMED = {name: numpy.dtype(f"<{name[0].lower()}{int(name[1:]) // 8}") for name in PLAIN.values()}
+"""The same by numpy's."""
+
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
     """Dense tensors by key, of any shape and of any dtype safetensors knows, as bytes."""
@@ -28,7 +32,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
         whole = {key: t.detach().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
         return safetensors.torch.save(whole)
     # Written out here, because the library takes ten times as long over so many small tensors.
-    parts = [t.detach().contiguous().numpy().tobytes() for t in tensors.values()]
+    parts = [(t.detach() if t.requires_grad else t).numpy().tobytes() for t in tensors.values()]
     ends = list(accumulate(map(len, parts)))
     header = {
         key: {"dtype": PLAIN[t.dtype], "shape": list(t.shape), "data_offsets": [end - len(part), end]}
@@ -37,6 +41,23 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+def unpack_own(body: bytes) -> dict[str, Tensor]:
+    """Tensors of their own memory by key, from bytes that :func:`pack` made, in a third of :func:`unpack`'s time."""
+    if not body:
+        return {}
+    start = 8 + int.from_bytes(body[:8], "little")
+    header = json.loads(body[8:start])
+    if not all(about["dtype"] in NAMED for about in header.values()):
+        return unpack(body)
+    return {
+        # By way of numpy, which makes an array of bytes in a fraction of the time that torch takes.
+        key: torch.from_numpy(
+            numpy.ndarray(about["shape"], NAMED[about["dtype"]], body, start + about["data_offsets"][0]).copy()
+        )
+        for key, about in header.items()
+    }
 
 
 def unpack(body: bytes) -> dict[str, Tensor]:

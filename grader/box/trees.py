@@ -108,12 +108,12 @@ class Describer:
         tensor = value if type(value) is Tensor else value.as_subclass(Tensor)
         if tensor.layout is not torch.strided or not tensor.is_cpu or tensor.is_quantized:
             return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
-        about: dict[str, Any] = {"dtype": _name(tensor.dtype), "shape": list(tensor.shape)}
-        if not tensor.dtype.is_floating_point or not self._fits(tensor.numel()):
-            return about
-        self.tensors[key] = tensor.resolve_neg().to(_sendable(tensor.dtype))
-        about["tensor"] = key
-        return about
+        dtype = tensor.dtype
+        if not dtype.is_floating_point or not self._fits(tensor.numel()):
+            return {"dtype": _name(dtype), "shape": list(tensor.shape)}
+        sent = tensor.resolve_neg()
+        self.tensors[key] = sent if dtype is torch.float32 else sent.to(_sendable(dtype))
+        return {"tensor": key}
 
     def _numbers(self, values: Sequence[Any], key: str) -> Description:
         if not self._fits(len(values)):

@@ -206,7 +206,7 @@ def warm_up() -> None:
     f = F.one_hot(rows, 3).float() @ x.new_ones(3, 3) + torch.einsum("ij,kj->ik", x, x).sum()
     x.clone().index_add_(0, rows[:2], x)
     str(f.softmax(1)), f.var(0, keepdim=True, unbiased=True), x[range(2), rows[:2]].mean(), x.max(1).values
-    payload.unpack(payload.pack({"x": x, "rows": rows}))
+    payload.unpack_own(payload.pack({"x": x, "rows": rows}))
     inside.Output().take()
 
 

@@ -33,11 +33,11 @@ SUFFIX = ".html"
 FOLD = 4
 """Lines in a row that an exercise has nothing to do with are folded away from this many on."""
 
-PIECES = ("cases", "code_line", "difference", "quote")
+PIECES = ("card_of", "code_line", "forward_of", "row_of")
 """Macros of ``pieces.html.jinja`` that are handed all they print."""
 
 PIECES_KEPT = 1024
-"""Of each of them, the latest that are kept for the next scorecard."""
+"""Of each of them, and of the views they show, the latest that are kept for the next scorecard."""
 
 GROUPS = (
     ("To fix", (Tone.WRONG, Tone.BROKE)),
@@ -48,9 +48,12 @@ GROUPS = (
 """The order in which an exercise's gradients are shown, by the tone of their outcome."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradientView:
-    """A gradient, the page's anchor for it, and what is derived from it for show."""
+    """A gradient, the page's anchor for it, and what is derived from it for show.
+
+    For the same content there is one view, and what was made of it is found by that.
+    """
 
     id: str
     gradient: Gradient
@@ -110,6 +113,14 @@ class Fold:
     lines: tuple[LineView, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class ForwardView:
+    """The forward pass as an exercise shows it; one view for the same content, as of gradients."""
+
+    anchor: str
+    folds: tuple[Fold, ...]
+
+
 @dataclass(frozen=True)
 class Group:
     """Gradients under one heading; those that differ in nothing but their name share a card."""
@@ -146,7 +157,7 @@ class ExerciseView:
 
     id: str
     result: ExerciseResult
-    folds: tuple[Fold, ...]
+    forward: ForwardView
     groups: tuple[Group, ...]
     descent: TrainingView | None
     training: TrainingView | None
@@ -245,33 +256,46 @@ def _anchor(step: NextStep, views: Sequence[Sequence[GradientView]]) -> str:
 def _gradients(index: int, exercise: ExerciseResult) -> tuple[GradientView, ...]:
     lines = {line.name: line for line in exercise.forward}
     return tuple(
-        GradientView(
-            # Numbers make the anchor unique whatever the names are.
-            id=f"e{index + 1}g{place + 1}",
-            gradient=gradient,
-            look=LOOKS[gradient.outcome],
-            heat=Heat.of(gradient),
-            through=tuple(lines[name] for name in gradient.through if name in lines),
+        # Numbers make the anchor unique whatever the names are.
+        _gradient(
+            f"e{index + 1}g{place + 1}",
+            gradient.timeless,
+            tuple(lines[name] for name in gradient.through if name in lines),
         )
         for place, gradient in enumerate(exercise.gradients)
     )
 
 
+@lru_cache(maxsize=PIECES_KEPT)
+def _gradient(anchor: str, gradient: Gradient, through: tuple[ForwardLine, ...]) -> GradientView:
+    return GradientView(anchor, gradient, LOOKS[gradient.outcome], Heat.of(gradient), through)
+
+
 def _exercise(index: int, result: ExerciseResult, views: Sequence[GradientView]) -> ExerciseView:
+    chips = tuple(Chip(v.id, v.gradient.name, v.look, v.points) for v in views)
+    passed = frozenset(name for view in views for name in view.gradient.through)
     return ExerciseView(
         f"e{index + 1}",
         result,
-        tuple(_folds(_lines(result, views))),
+        _forward(f"e{index + 1}", result.forward, chips, passed),
         tuple(_groups(views)),
         TrainingView.of(result.descent),
         TrainingView.of(result.training),
     )
 
 
-def _lines(result: ExerciseResult, views: Sequence[GradientView]) -> Iterator[LineView]:
-    by_name = {v.gradient.name: Chip(v.id, v.gradient.name, v.look, v.points) for v in views}
-    passed = {name for view in views for name in view.gradient.through}
-    for number, line in enumerate(result.forward, 1):
+@lru_cache(maxsize=PIECES_KEPT)
+def _forward(
+    anchor: str, forward: tuple[ForwardLine, ...], chips: tuple[Chip, ...], passed: frozenset[str]
+) -> ForwardView:
+    return ForwardView(anchor, tuple(_folds(_lines(forward, chips, passed))))
+
+
+def _lines(
+    forward: Sequence[ForwardLine], chips_shown: Sequence[Chip], passed: frozenset[str]
+) -> Iterator[LineView]:
+    by_name = {chip.name: chip for chip in chips_shown}
+    for number, line in enumerate(forward, 1):
         # The tensor's name is set apart; a line in another form is shown as it is.
         rest = line.source.removeprefix(line.name)
         name = line.name if rest != line.source else ""
