@@ -9,7 +9,12 @@ from pathlib import Path
 from grader.errors import OperatorError
 
 
-def write_whole(path: Path, text: str) -> None:
+def encoded(text: str) -> bytes:
+    """A text as it is written; what has no UTF-8 form, as a lone surrogate in a file's name, is replaced."""
+    return text.encode("utf-8", "replace")
+
+
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it: beside its place first, then moved there.
 
     Raises:
@@ -18,8 +23,8 @@ def write_whole(path: Path, text: str) -> None:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
             os.chmod(name, 0o644)
             os.replace(name, path)
         except BaseException:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from grader import roster
 from grader.errors import GraderError
-from grader.files import write_whole
+from grader.files import encoded, write_whole
 from grader.layouts import Found
 from grader.reports.book import Book, Entry, Line, Student, Thrift
 from grader.roster import Join
@@ -97,5 +97,5 @@ def write(group: Group, results: Results, out: Path) -> Book:
 
     book = Book(tuple(group.lines(results.entries)))
     for suffix, render in ((".csv", book_csv.render), (".html", book_html.render)):
-        write_whole(out / f"{NAME}{suffix}", render(book))
+        write_whole(out / f"{NAME}{suffix}", encoded(render(book)))
     return book

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from grader.errors import GraderError, GraderFault, OperatorError
-from grader.files import write_whole
+from grader.files import encoded, write_whole
 from grader.forward import did_you_mean
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
@@ -57,7 +57,7 @@ class Request:
         if self.kind.appends:
             _append(self.path, text)
         else:
-            write_whole(self.path, text)
+            write_whole(self.path, encoded(text))
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,10 @@ class Gradient:
 
     def timed(self, seconds: float) -> Gradient:
         """The same, with how long it took."""
-        timed = replace(self, seconds=seconds)
-        vars(timed)["_timeless"] = self.timeless
+        # As dataclasses.replace does it, in a tenth of the time: it is done for each gradient of each submission.
+        timed = object.__new__(Gradient)
+        vars(timed).update({name: vars(self)[name] for name in GRADIENT_FIELDS})
+        vars(timed).update(seconds=seconds, _timeless=self.timeless)
         return timed
 
     @property
@@ -162,7 +164,10 @@ class Gradient:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+        return hash(tuple(vars(self)[name] for name in GRADIENT_FIELDS))
+
+
+GRADIENT_FIELDS = tuple(field.name for field in fields(Gradient))
 
 
 @dataclass(frozen=True)

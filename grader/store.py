@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from grader.files import writable_folder, write_whole
+from grader.files import encoded, writable_folder, write_whole
 
 try:
     import fcntl
@@ -106,12 +106,12 @@ class Store:
         from grader.reports import files
 
         name = scorecard.submission.name
-        texts = {suffix: render(scorecard) for suffix, render in files().items()}
-        for suffix, text in texts.items():
-            write_whole(self.path(name, suffix), text)
+        contents = {suffix: encoded(render(scorecard)) for suffix, render in files().items()}
+        for suffix, content in contents.items():
+            write_whole(self.path(name, suffix), content)
         if key is not None:
-            record = Record(key, {suffix: _digest_of(_encoded(text)) for suffix, text in texts.items()})
-            write_whole(self._record_path(name), json.dumps(asdict(record)))
+            record = Record(key, {suffix: _digest_of(content) for suffix, content in contents.items()})
+            write_whole(self._record_path(name), encoded(json.dumps(asdict(record))))
 
     def text(self, name: str) -> str:
         """A submission's scorecard as JSON text.
@@ -234,11 +234,6 @@ def _digest(path: Path) -> str | None:
         return _digest_of(path.read_bytes())
     except OSError:
         return None
-
-
-def _encoded(text: str) -> bytes:
-    """A text as :func:`grader.files.write_whole` writes it."""
-    return text.encode("utf-8", "replace")
 
 
 def _digest_of(content: bytes) -> str:

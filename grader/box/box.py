@@ -126,6 +126,19 @@ class Calls(tuple[Arguments, ...]):
         """What was read out of earlier replies, by their digest: the same bytes say the same."""
         return Recent(ANSWERS_KEPT)
 
+    def request(self, of: str, function: str, after: tuple[str, ...], watch: bool) -> Frame:
+        """The request that asks a box for them; see :meth:`Box.call`."""
+        key = (of, function, after, watch)
+        if key not in self._requests:
+            cases, body = self.packed
+            head = {"do": "call", "of": of, "function": function, "cases": cases}
+            self._requests[key] = Frame({**head, "after": after, "watch": watch}, body)
+        return self._requests[key]
+
+    @cached_property
+    def _requests(self) -> dict[tuple[str, str, tuple[str, ...], bool], Frame]:
+        return {}
+
     @cached_property
     def packed(self) -> tuple[Sequence[Mapping[str, Any]], bytes]:
         """The description of each call, and the tensors of all of them."""
@@ -283,9 +296,7 @@ class Box:
         from grader.box import payload
 
         calls = cases if isinstance(cases, Calls) else Calls(cases)
-        described, body = calls.packed
-        head = {"do": "call", "of": of, "function": function, "cases": described}
-        request = Frame({**head, "after": list(after), "watch": watch is not None}, body)
+        request = calls.request(of, function, tuple(after), watch is not None)
         started = time.perf_counter()
         reply = self._ask(request, watch)
         seconds = time.perf_counter() - started
@@ -308,9 +319,7 @@ class Box:
         deadline = time.monotonic() + self._limits.time_limit_s
         step = None
         try:
-            frames.send(
-                self._process.connection, Frame({**request.head, "id": number}, request.body), deadline
-            )
+            frames.send(self._process.connection, request.numbered(number), deadline)
             while True:
                 reply = frames.receive(self._process.connection, deadline)
                 if reply.head.get("id") != number:

@@ -17,12 +17,16 @@ import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 LENGTHS = struct.Struct("<II")
 HEAD_LIMIT = 1 << 20
 BODY_LIMIT = 64 << 20
 """Bytes; a stub's answers are far smaller, its source and inputs too."""
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class WireError(Exception):
@@ -40,13 +44,24 @@ class Frame:
     head: Mapping[str, Any]
     body: bytes = field(default=b"", repr=False)
 
+    @cached_property
+    def text(self) -> str:
+        """The head as JSON."""
+        return _encode(self.head)
+
+    def numbered(self, number: str) -> Frame:
+        """This frame with a number, which its reply must carry; nothing else is put into words again."""
+        numbered = Frame({**self.head, "id": number}, self.body)
+        vars(numbered)["text"] = f"{self.text[:-1]},{_encode({'id': number})[1:]}"
+        return numbered
+
     def encode(self) -> bytes:
         """This frame as bytes.
 
         Raises:
             WireError: it is larger than the limits allow.
         """
-        head = json.dumps(self.head, separators=(",", ":")).encode()
+        head = self.text.encode()
         if len(head) > HEAD_LIMIT or len(self.body) > BODY_LIMIT:
             raise WireError(f"a frame of {len(head)} + {len(self.body)} bytes is too large to send")
         return LENGTHS.pack(len(head), len(self.body)) + head + self.body
@@ -65,7 +80,7 @@ def send(connection: socket.socket, frame: Frame, deadline: float | None = None)
         WireError: the other end is gone.
     """
     try:
-        connection.settimeout(_left(deadline))
+        _limit(connection, deadline)
         connection.sendall(frame.encode())
     except TimeoutError as error:
         raise Late("the frame was not taken in time") from error
@@ -83,26 +98,24 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Frame:
     head_length, body_length = LENGTHS.unpack(_exactly(connection, LENGTHS.size, deadline))
     if head_length > HEAD_LIMIT or body_length > BODY_LIMIT:
         raise WireError(f"a frame of {head_length} + {body_length} bytes is too large to be one")
-    text = _exactly(connection, head_length, deadline)
-    body = _exactly(connection, body_length, deadline)
+    rest = _exactly(connection, head_length + body_length, deadline)
     try:
-        head = json.loads(text)
+        head = json.loads(rest[:head_length])
     except (ValueError, RecursionError) as error:
         raise WireError("the head of a frame is not JSON") from error
     if not isinstance(head, dict):
         raise WireError("the head of a frame is not a JSON object")
-    return Frame(head, bytes(body))
+    return Frame(head, bytes(rest[head_length:]))
 
 
-def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytearray:
-    received = bytearray()
+def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytes | bytearray:
     try:
+        first = _part(connection, length, deadline)
+        if len(first) == length:
+            return first
+        received = bytearray(first)
         while len(received) < length:
-            connection.settimeout(_left(deadline))
-            part = connection.recv(min(length - len(received), 1 << 20))
-            if not part:
-                raise WireError("the connection was closed")
-            received += part
+            received += _part(connection, length - len(received), deadline)
     except TimeoutError as error:
         raise Late("no answer in time") from error
     except OSError as error:
@@ -110,10 +123,20 @@ def _exactly(connection: socket.socket, length: int, deadline: float | None) -> 
     return received
 
 
-def _left(deadline: float | None) -> float | None:
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
+def _part(connection: socket.socket, length: int, deadline: float | None) -> bytes:
+    if not length:
+        return b""
+    _limit(connection, deadline)
+    part = connection.recv(min(length, 1 << 20))
+    if not part:
+        raise WireError("the connection was closed")
+    return part
+
+
+def _limit(connection: socket.socket, deadline: float | None) -> None:
+    """Have the connection wait until the deadline and no longer."""
+    left = None if deadline is None else deadline - time.monotonic()
+    if left is not None and left <= 0:
         raise TimeoutError
-    return left
+    if left != connection.gettimeout():  # to say so takes a system call each time
+        connection.settimeout(left)

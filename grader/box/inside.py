@@ -194,22 +194,33 @@ class Inside:
 
     def _call(self, request: Frame) -> Frame:
         head, tensors = request.head, payload.unpack_own(request.body)
-        file = self._files[head["of"]]
-        returned: dict[str, torch.Tensor] = {}
-        answers, after, taken = [], [], []
+        file, returned = self._files[head["of"]], dict[str, torch.Tensor]()
+        answers: list[Mapping[str, Any]] = []
+        after: list[Mapping[str, Any]] = []
+        taken: list[int | None] = []
         for number, case in enumerate(head["cases"]):
             arguments = {name: trees.build(described, tensors) for name, described in case.items()}
-            # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
-            kept = {name: _contents(arguments[name]) for name in head["after"] if name in arguments}
-            with Reports(self._connection, head, arguments, kept) as reports:
+            if head["after"] or _trains(case):
+                # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
+                kept = {name: _contents(arguments[name]) for name in head["after"] if name in arguments}
+                with Reports(self._connection, head, arguments, kept) as reports:
+                    answers.append(_answer(file, head["function"], arguments, str(number), returned))
+                describer = trees.Describer(returned)
+                after.append({n: describer.describe(value, f"{number}.{n}") for n, value in kept.items()})
+                taken.append(reports.taken)
+            else:
                 answers.append(_answer(file, head["function"], arguments, str(number), returned))
-            describer = trees.Describer(returned)
-            after.append({n: describer.describe(value, f"{number}.{n}") for n, value in kept.items()})
-            taken.append(reports.taken)
+                after.append({})
+                taken.append(None)
             if "raised" in answers[-1]:
                 break
         told = {"answers": answers, "after": after, "taken": taken}
         return Frame(told, payload.pack(returned) if returned else b"")
+
+
+def _trains(case: Mapping[str, trees.Description]) -> bool:
+    """Whether there are batches to go through in a case."""
+    return any("batches" in described for described in case.values())
 
 
 def _answer(
