@@ -15,7 +15,7 @@ import torch
 
 from grader.answers import Called, Failed
 from grader.box import trees
-from grader.box.box import Arguments, Calls, read_answer
+from grader.box.box import Arguments, Calls, Content, read_answer
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
 from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
@@ -47,7 +47,7 @@ class Bench:
         reference: the instructor's solution by function name, None where the course has none.
         trajectories: what the functions that descend are held against, by function name.
         kept: what others work out about this exercise once and wish to keep, by their own name for it.
-        asked: what became of the trials of a function, by its name, its parameters and the digest of its reply.
+        asked: what became of the trials of a function, by its name, its parameters and what came back.
         reports: what there is to say of an ask, by all that it follows from.
     """
 
@@ -56,7 +56,7 @@ class Bench:
     reference: Reference | None
     trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
-    asked: dict[tuple[str, frozenset[str], bytes | None], Asked] = field(
+    asked: dict[tuple[str, frozenset[str], Content | None], Asked] = field(
         default_factory=lambda: Recent(KEPT), repr=False, compare=False
     )
     reports: dict[tuple[object, ...], Gradient] = field(

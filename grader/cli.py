@@ -124,7 +124,10 @@ VISIBILITY = ["visible", "after_due_date", "after_published", "hidden"]
     help="What a hint tells: the mistake, only its line, nothing.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), metavar="N", help="Submissions graded at a time.  [default: the cores]"
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Submissions graded at a time, those that hang not counted.  [default: the cores]",
 )
 @click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded.")
 @click.option(

@@ -14,7 +14,7 @@ from typing import Self
 
 from grader.answers import Called, Failed, Stub
 from grader.bench import Asked, Bench, Trial
-from grader.box.box import Box, BoxDied, Limits, Opener, Reply, Source
+from grader.box.box import Box, BoxDied, Content, Limits, Opener, Reply, Source
 from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
@@ -37,7 +37,7 @@ class Hearsay:
         seconds: how long it took, all cases together.
         called: what came of each call, as far as they were made.
         asked: the trials of each ask.
-        digest: stands for all that came back; None where there is more to it than that.
+        content: all that came back, where it may come back from others, too.
     """
 
     failed: Failed | None = None
@@ -47,7 +47,7 @@ class Hearsay:
     seconds: float = 0.0
     called: tuple[Called, ...] = ()
     asked: Asked = field(default_factory=dict)
-    digest: bytes | None = None
+    content: Content | None = None
 
     @cached_property
     def deciding(self) -> Verdict:
@@ -132,7 +132,7 @@ class Hearing:
             return Hearsay(death.failed, stub)
         asked = _asked_of(bench, function, parameters, reply)
         every = tuple(pair for pairs in asked.values() for pair in pairs)
-        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, reply.digest)
+        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, reply.content)
 
     def _load(self, exercise: Exercise, source: Source) -> Loaded:
         """Run a file, unless it has been; once more in a fresh box if it fails where others ran before it."""
@@ -190,14 +190,14 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
 
 def _asked_of(bench: Bench, function: Function, parameters: frozenset[str], reply: Reply) -> Asked:
     """Everything asked of a function, checked; once for all submissions of which the same came back."""
-    key = (function.name, parameters, reply.digest)
+    key = (function.name, parameters, reply.content)
     known = bench.asked.get(key)
     if known is None:
         known = {
             ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
             for ask in function.asks
         }
-        if reply.digest is not None:
+        if reply.content is not None:
             bench.asked[key] = known
     return known
 

@@ -202,9 +202,9 @@ def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradi
 
     It is made once for all submissions of which the same came back from the same line.
     """
-    if heard.digest is None or heard.stub is None:
+    if heard.content is None or heard.stub is None:
         return _report(bench, ask, heard, hints).timed(heard.seconds)
-    key = (ask, hints, heard.stub, heard.digest)
+    key = (ask, hints, heard.stub, heard.content)
     if key not in bench.reports:
         bench.reports[key] = _report(bench, ask, heard, hints)
     return bench.reports[key].timed(heard.seconds)

@@ -9,6 +9,10 @@ nothing large goes through the parent. The truth is worked out once, in the pare
 where processes are spawned instead, each worker works it out for itself, from the same seed and so to the same
 numbers.
 
+A worker that has been at one submission for long waits for code that hangs, until its time limit ends it. Others
+go on in its place meanwhile, for which workers are hired as long as there is enough to do; so those that hang cost
+their time limit beside the others, and beside each other.
+
 A worker that dies (killed for want of memory, say) is replaced. The submission it was at is dealt once more;
 if that costs a worker again, it is not graded but reported as the grader's own fault, and the others go on.
 """
@@ -18,6 +22,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections import deque
@@ -46,6 +51,15 @@ if TYPE_CHECKING:
 
 AHEAD = 2
 """Submissions a worker holds at a time: the one it is at, and the next."""
+
+STALL_S = 1.0
+"""After so long over one submission a worker is taken to wait for code that hangs."""
+
+STANDING_IN = 2
+"""Workers there may be for each job, those that wait for what hangs among them."""
+
+WORTH_A_WORKER = 20
+"""Submissions that are worth one more worker: it takes as long to start as they take."""
 
 DEATHS = 2
 """Workers that one submission may cost before it is given up."""
@@ -118,12 +132,25 @@ class Worker:
     process: BaseProcess
     connection: Connection
     dealt: deque[Task] = field(default_factory=deque)
+    _since: float | None = None
+
+    @property
+    def stalls(self) -> bool:
+        """Whether it has been at one submission for long; its first takes longer, for it has to get ready."""
+        return bool(self.dealt) and self._since is not None and time.monotonic() - self._since > STALL_S
 
     def deal(self, task: Task) -> None:
         """Give it one more submission; one that is dead is found out when its answer is waited for."""
+        if not self.dealt and self._since is not None:
+            self._since = time.monotonic()
         self.dealt.append(task)
         with suppress(OSError):
             self.connection.send(task)
+
+    def answer(self) -> Task:
+        """Take note that it has answered; the submission the answer is to."""
+        self._since = time.monotonic()
+        return self.dealt.popleft()
 
     def end(self) -> None:
         """End it, now, whatever it is doing; its boxes end with it."""
@@ -160,17 +187,28 @@ class Crew:
         try:
             self._hire(min(self._jobs, len(waiting)))
             while waiting or any(worker.dealt for worker in self._workers):
-                for worker in self._workers:
-                    while waiting and len(worker.dealt) < AHEAD:
-                        worker.deal(waiting.popleft())
+                self._deal(waiting)
                 yield from self._answers(waiting)
         finally:
             self._dismiss()
 
+    def _deal(self, waiting: deque[Task]) -> None:
+        """Keep as many workers busy as there are jobs, besides those that wait for what hangs."""
+        active = [worker for worker in self._workers if not worker.stalls]
+        is_short = len(active) < min(self._jobs, len(self._workers)) and len(waiting) >= WORTH_A_WORKER
+        if is_short and len(self._workers) < STANDING_IN * self._jobs:
+            self._hire(1)
+            active.append(self._workers[-1])
+        # The last few are dealt singly, so that none is left behind one that hangs.
+        ahead = AHEAD if len(waiting) >= WORTH_A_WORKER else 1
+        for worker in sorted(active, key=lambda worker: not worker.dealt)[: self._jobs]:
+            while waiting and len(worker.dealt) < ahead:
+                worker.deal(waiting.popleft())
+
     def _answers(self, waiting: deque[Task]) -> Iterator[Done]:
-        """Wait for one answer at least; what was not done goes back to those waiting."""
+        """Wait for an answer, or for a while; what was not done goes back to those waiting."""
         by_connection = {worker.connection: worker for worker in self._workers}
-        for ready in wait(list(by_connection)):
+        for ready in wait(list(by_connection), STALL_S / 4 if waiting else None):
             worker = by_connection[ready]  # type: ignore[index]
             try:
                 answer = worker.connection.recv()
@@ -179,7 +217,7 @@ class Crew:
                 continue
             if isinstance(answer, GraderError):
                 raise answer
-            task = worker.dealt.popleft()
+            task = worker.answer()
             self._deaths = 0
             if answer.row is None:
                 waiting.append(replace(task, wait=True))

@@ -33,7 +33,6 @@ and ends, and every box with it.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import secrets
@@ -111,6 +110,9 @@ Arguments = Mapping[str, Any]
 """What a function is called with in one case, by parameter name: tensors, numbers, lists of them, batches."""
 
 
+Content = tuple[str, bytes]
+"""What came back from a function: the words of its reply and its bytes, which tell two replies apart."""
+
 ANSWERS_KEPT = 32
 """Of one function, the latest replies that are kept: right answers agree bit for bit in a few ways."""
 
@@ -122,8 +124,8 @@ class Calls(tuple[Arguments, ...]):
     """Every call of one function: what it is called with, packed once and sent to any number of boxes."""
 
     @cached_property
-    def replies(self) -> Recent[bytes, tuple[Called, ...]]:
-        """What was read out of earlier replies, by their digest: the same bytes say the same."""
+    def replies(self) -> Recent[Content, tuple[Called, ...]]:
+        """What was read out of earlier replies: the same words and bytes say the same."""
         return Recent(ANSWERS_KEPT)
 
     def request(self, of: str, function: str, after: tuple[str, ...], watch: bool) -> Frame:
@@ -156,14 +158,14 @@ class Calls(tuple[Arguments, ...]):
 class Reply:
     """What came back from one function: an answer per case (fewer after an exception), and its output.
 
-    ``digest`` stands for all of it but the time: replies to the same calls that have the same digest are the
-    same. It is None for one that is too long to be met again, or that tells what its arguments were left as.
+    ``content`` is all that came back, as it came. It is None for a reply that is too long to be met again, or that
+    tells what its arguments were left as.
     """
 
     called: tuple[Called, ...]
     output: str | None
     seconds: float
-    digest: bytes | None = None
+    content: Content | None = None
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -303,13 +305,14 @@ class Box:
         try:
             told = [reply.head[key] for key in ("answers", "after", "taken")]
             output = _text(reply.head["output"]) or None
-            digest = None if after or len(reply.body) > KEPT_BYTES else _digest(told, output, reply.body)
-            called = calls.replies.get(digest) if digest else None
+            lasts = not after and len(reply.body) <= KEPT_BYTES
+            content = (repr((told, output)), reply.body) if lasts else None
+            called = calls.replies.get(content) if content else None
             if called is None:
                 called = _read(told, payload.unpack(reply.body), len(calls))
-                if digest:
-                    calls.replies[digest] = called
-            return Reply(called, output, seconds, digest)
+                if content:
+                    calls.replies[content] = called
+            return Reply(called, output, seconds, content)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError, WireError) as error:
             raise self._broken() from error
 
@@ -574,13 +577,6 @@ def clean_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # Sets are printed in the same order in every box, so that the same submission gets the same scorecard.
     return kept | dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0"}
-
-
-def _digest(told: Sequence[Any], output: str | None, body: bytes) -> bytes:
-    """A digest of all that came back but its number."""
-    # The text of plain values tells them apart, their types included; no text of it can run into the body.
-    head = repr((told, output, len(body))).encode("utf-8", "backslashreplace")
-    return hashlib.sha256(head + body).digest()
 
 
 def _read(told: Sequence[Any], returned: Mapping[str, Tensor], most: int) -> tuple[Called, ...]:

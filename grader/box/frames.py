@@ -61,7 +61,8 @@ class Frame:
         Raises:
             WireError: it is larger than the limits allow.
         """
-        head = self.text.encode()
+        # Most frames are sent once: only what was put into words before is looked up.
+        head = (vars(self).get("text") or _encode(self.head)).encode()
         if len(head) > HEAD_LIMIT or len(self.body) > BODY_LIMIT:
             raise WireError(f"a frame of {len(head)} + {len(self.body)} bytes is too large to send")
         return LENGTHS.pack(len(head), len(self.body)) + head + self.body

@@ -44,7 +44,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def unpack_own(body: bytes) -> dict[str, Tensor]:
-    """Tensors of their own memory by key, from bytes that :func:`pack` made, in a third of :func:`unpack`'s time."""
+    """Tensors of their own memory by key, from bytes that :func:`pack` made, in less time."""
     if not body:
         return {}
     start = 8 + int.from_bytes(body[:8], "little")
@@ -54,7 +54,9 @@ def unpack_own(body: bytes) -> dict[str, Tensor]:
     return {
         # By way of numpy, which makes an array of bytes in a fraction of the time that torch takes.
         key: torch.from_numpy(
-            numpy.ndarray(about["shape"], NAMED[about["dtype"]], body, start + about["data_offsets"][0]).copy()
+            numpy.ndarray(
+                about["shape"], NAMED[about["dtype"]], body, start + about["data_offsets"][0]
+            ).copy()
         )
         for key, about in header.items()
     }

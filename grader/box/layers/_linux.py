@@ -103,6 +103,28 @@ def call(name: str, *arguments: Argument) -> int:
     raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
+def fork() -> int:
+    """Fork this process, which must have no other thread; 0 in the child.
+
+    ``os.fork`` has Python and its modules make their locks and random numbers anew in the child, which copies
+    hundreds of pages and is needless where no other thread can hold a lock.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    pid: int = _holding().fork()
+    if pid < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"fork: {os.strerror(code)}")
+    return pid
+
+
+@cache
+def _holding() -> ctypes.PyDLL:
+    """The C library, called with Python's lock held."""
+    return ctypes.PyDLL(None, use_errno=True)
+
+
 def prctl(option: int, *arguments: int) -> int:
     """Call ``prctl``; unused arguments are zero, as newer options demand."""
     return call("prctl", option, *(*arguments, 0, 0, 0, 0)[:4])
