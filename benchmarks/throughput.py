@@ -81,7 +81,7 @@ def graded(folder: Path, count: int, *words: object, jobs: int = CORES) -> Grade
         peak = 0.0
         while run.poll() is None:
             peak = max(peak, _resident_mb(run.pid))
-            time.sleep(60 if count<0 else 5)
+            time.sleep(60 if count < 0 else 5)
         seconds = time.perf_counter() - started
         times = sorted(path.stat().st_mtime for path in Path(out, ".grade").glob("*.json"))
     assert len(times) == count, f"{len(times)} of {count} were graded"

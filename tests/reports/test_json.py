@@ -214,3 +214,27 @@ def test_schema_mirrors_the_dataclasses():
 def test_rendering_repeats():
     """Same scorecard, same bytes."""
     assert report.render(sample()) == report.render(sample())
+
+
+def test_how_long_it_took_changes_nothing_else() -> None:
+    """What is written of a gradient lasts; its seconds are put in each time, and nowhere else."""
+    plain, slow = gradient(seconds=0.0), gradient(seconds=0.0).timed(2.5)
+    assert (slow.seconds, slow.timeless) == (2.5, plain)
+    assert slow != plain
+    assert replace(slow, seconds=0.0) == plain
+    assert hash(gradient(seconds=2.5)) == hash(slow)
+    texts = [report.render(scorecard(exercise(gradients=(one,)))) for one in (plain, slow)]
+    assert texts[0].replace('"seconds": 0.0', '"seconds": 2.5') == texts[1]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused(seconds: float) -> None:
+    with pytest.raises(ValidationError):
+        report.render(scorecard(exercise(gradients=(gradient(seconds=0.0).timed(seconds),))))
+
+
+def test_a_text_that_looks_like_a_place_for_seconds_is_left_alone() -> None:
+    odd = gradient(output='\0 "seconds": \\u0000', notes=("\0",), seconds=1.5)
+    document = json.loads(report.render(scorecard(exercise(gradients=(odd,)))))
+    found = document["exercises"][0]["gradients"][0]
+    assert (found["output"], found["notes"], found["seconds"]) == (odd.output, ["\0"], 1.5)

@@ -1,0 +1,129 @@
+"""What came back before is not read again, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from grader.answers import Returned
+from grader.box import payload
+from grader.box.box import ANSWERS_KEPT, KEPT_BYTES, Calls, Reply, Source
+from grader.box.frames import Frame
+from tests.box.test_frames import Genuine, box
+
+SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")
+
+
+def calls() -> Calls:
+    return Calls([{"x": torch.arange(6.0).view(2, 3)}, {"x": torch.ones(4)}])
+
+
+def asked(asking: Calls, source: bytes, **options: object) -> Reply:
+    """What a box that runs some source replies to some calls of its ``dx``."""
+    genuine = Genuine()
+
+    def script(request: Frame) -> bytes:
+        head, body = genuine(request)
+        return Frame({**head, "output": options.get("output", "")}, body).encode()
+
+    with box(script) as opened:
+        opened.load(Source("work.py", source), ["dx"])
+        reply = opened.call("dx", asking, after=("x",) if options.get("after") else ())
+    genuine.close()
+    return reply
+
+
+def test_the_same_reply_is_read_once() -> None:
+    asking = calls()
+    first = asked(asking, b"def dx(x):\n    return x * 2\n")
+    again = asked(asking, b"def dx(x):\n    return x + x\n")
+    assert again.called is first.called
+    assert again.content == first.content
+
+
+def test_other_numbers_shapes_words_and_types_are_another_reply() -> None:
+    asking = calls()
+    bodies = (
+        "x * 2",
+        "x * 3",
+        "(x * 2).double()",
+        "(x * 2).flatten()",
+        "[x * 2]",
+        "(x * 2,)",
+        "(x * 2).int()",
+        "(x * 2).bool()",
+        "None",
+        "1",
+        "1.0",
+        "True",
+        "1 / 0",
+        "nosuch",
+        "-(x * 2)",
+        "x * 2 + 1e-7",
+    )
+    told = [asked(asking, f"def dx(x):\n    return {body}\n".encode()) for body in bodies]
+    assert len({reply.content for reply in told}) == len(bodies)
+    for reply, body in zip(told, bodies, strict=True):
+        alone = asked(calls(), f"def dx(x):\n    return {body}\n".encode())
+        assert str(alone.called) == str(reply.called), body
+
+
+def test_what_is_printed_belongs_to_a_reply() -> None:
+    asking = calls()
+    quiet, loud = (asked(asking, SOURCE.content, output=words) for words in ("", "hello"))
+    assert (quiet.output, loud.output) == (None, "hello")
+    assert quiet.content != loud.content
+
+
+def test_long_replies_and_changed_arguments_are_not_kept() -> None:
+    asking = calls()
+    long = asked(asking, f"import torch\ndef dx(x):\n    return torch.ones({KEPT_BYTES // 4 + 1})\n".encode())
+    changed = asked(asking, SOURCE.content, after=True)
+    assert (long.content, changed.content) == (None, None)
+    assert not asking.replies
+
+
+def test_only_the_latest_are_kept() -> None:
+    asking = calls()
+    for number in range(ANSWERS_KEPT + 3):
+        asked(asking, f"def dx(x):\n    return x * {number}\n".encode())
+    assert len(asking.replies) == ANSWERS_KEPT
+
+
+SIZES = st.lists(st.integers(0, 4), max_size=3)
+DTYPES = st.sampled_from([torch.float32, torch.float64, torch.int64, torch.uint8, torch.bfloat16])
+
+
+@given(st.lists(st.tuples(SIZES, DTYPES), max_size=5))
+def test_the_judges_own_tensors_arrive_as_they_were(made: list[tuple[list[int], torch.dtype]]) -> None:
+    tensors = {
+        f"t{i}": torch.arange(torch.Size(shape).numel()).to(dtype).reshape(shape)
+        for i, (shape, dtype) in enumerate(made)
+    }
+    sent = payload.pack(tensors)
+    for read in (payload.unpack, payload.unpack_own):
+        found = read(sent)
+        assert found.keys() == tensors.keys()
+        for name, tensor in tensors.items():
+            assert found[name].dtype == tensor.dtype
+            assert found[name].shape == tensor.shape
+            assert found[name].equal(tensor)
+
+
+def test_each_tensor_has_memory_of_its_own() -> None:
+    """A function that changes one argument in place changes no other, nor what the next case is handed."""
+    found = payload.unpack_own(payload.pack({"a": torch.ones(3), "b": torch.ones(3)}))
+    found["a"].zero_()
+    assert found["b"].tolist() == [1, 1, 1]
+    storages = {tensor.untyped_storage().data_ptr() for tensor in found.values()}
+    assert len(storages) == 2
+
+
+def test_an_answer_with_a_graph_or_a_view_is_sent_as_it_is() -> None:
+    base = torch.arange(6.0).view(2, 3)
+    odd: dict[str, Tensor] = {"t": base.T, "g": base.clone().requires_grad_(), "e": base[:1].expand(4, 3)}
+    found = payload.unpack(payload.pack(odd))
+    assert all(found[name].equal(tensor) for name, tensor in odd.items())
+    assert isinstance(Returned(found["t"]).tensor, Tensor)
