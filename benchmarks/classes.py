@@ -1,4 +1,4 @@
-"""Classes to grade: all honest, or as they are: right, wrong, unfinished, hanging and hostile."""
+"""Classes to grade: all honest, alike or each in a way of its own, or as classes are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 EXERCISES = ("ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm")
@@ -22,6 +23,22 @@ def honest(folder: Path, count: int) -> Path:
     """A class in which everybody is right."""
     for index in range(count):
         _copy("alice", folder / f"s{index:04}")
+    return folder
+
+
+def varied(folder: Path, count: int, seed: int = 1) -> Path:
+    """A class in which everybody is right, each in a way of their own: any of the stored right stubs."""
+    rng = random.Random(seed)
+    stubs: dict[str, dict[str, list[str]]] = {name: {} for name in EXERCISES}
+    for cell in _cells("right"):
+        if cell.exercise in stubs:
+            stubs[cell.exercise].setdefault(cell.gradient, []).append(cell.code)
+    for index in range(count):
+        place = folder / f"s{index:04}"
+        place.mkdir(parents=True)
+        for name, ways in stubs.items():
+            chosen = (rng.choice(codes) for codes in ways.values())
+            (place / f"{name}.py").write_text("\n".join(chosen), "utf-8")
     return folder
 
 
@@ -58,11 +75,8 @@ def _copy(sample: str, place: Path) -> None:
 
 def _changes(kind: str, rng: random.Random) -> Iterator[str]:
     """What is put after a right submission: functions defined once more replace the first."""
-    sys.path.insert(0, str(ROOT))
-    from tests.cells import read
-
     if kind in ("right", "wrong"):
-        cells = [c for c in read(ROOT / f"tests/corpus/{kind}.py") if c.exercise == EXERCISES[0]]
+        cells = [cell for cell in _cells(kind) if cell.exercise == EXERCISES[0]]
         quick = [cell for cell in cells if cell.outcome not in ("timed_out", "out_of_memory")]
         yield from (f"\n{cell.code}" for cell in rng.sample(quick, rng.randint(1, 4)))
     elif kind == "unfinished":
@@ -70,3 +84,11 @@ def _changes(kind: str, rng: random.Random) -> Iterator[str]:
         yield from (UNFINISHED.format(name=name) for name in asks[: rng.randint(2, len(asks))])
     elif kind == "hanging":
         yield HANG
+
+
+def _cells(kind: str) -> list[Any]:
+    """The stored stubs that are right, or those that are wrong."""
+    sys.path.insert(0, str(ROOT))
+    from tests.cells import read
+
+    return read(ROOT / f"tests/corpus/{kind}.py")

@@ -20,7 +20,7 @@ from unittest import mock
 
 import classes
 
-from grader import judge
+from grader import hearing, judge
 from grader.box.box import Box, Zygote
 from grader.course import Course
 from grader.reports import files
@@ -32,7 +32,7 @@ STAGES = (
     ("a box: order, fork, layers", Zygote, "open"),
     ("import of the student's module", Box, "load"),
     ("calls: inputs there, answers back", Box, "call"),
-    ("checks", judge, "_verdicts"),
+    ("checks", hearing, "_asked_of"),
     ("each gradient's line, diagnosis included", judge, "report"),
     ("end of the box", Box, "close"),
 )
