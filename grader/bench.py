@@ -22,7 +22,7 @@ from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
-from grader.scorecard import Difference, Gradient, Hint, Outcome
+from grader.scorecard import Difference, ForwardLine, Gradient, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
 from grader.trial import Trial as Trial
@@ -32,6 +32,9 @@ Reference = Mapping[str, Callable[..., Any]]
 
 Asked = Mapping[str, tuple[tuple[Trial, Verdict], ...]]
 """The trials of each ask of a function, and what became of them."""
+
+Told = tuple[str, frozenset[str], Content]
+"""A function's name, the parameters it was asked with, and what came back from it."""
 
 KEPT = 1024
 """Of what is worked out of replies, the latest that are kept: some dozens for each function of a course."""
@@ -47,7 +50,7 @@ class Bench:
         reference: the instructor's solution by function name, None where the course has none.
         trajectories: what the functions that descend are held against, by function name.
         kept: what others work out about this exercise once and wish to keep, by their own name for it.
-        asked: what became of the trials of a function, by its name, its parameters and what came back.
+        asked: what became of the trials of a function, by what came back from it.
         reports: what there is to say of an ask, by all that it follows from.
     """
 
@@ -56,9 +59,7 @@ class Bench:
     reference: Reference | None
     trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
-    asked: dict[tuple[str, frozenset[str], Content | None], Asked] = field(
-        default_factory=lambda: Recent(KEPT), repr=False, compare=False
-    )
+    asked: dict[Told, Asked] = field(default_factory=lambda: Recent(KEPT), repr=False, compare=False)
     reports: dict[tuple[object, ...], Gradient] = field(
         default_factory=lambda: Recent(KEPT), repr=False, compare=False
     )
@@ -67,6 +68,15 @@ class Bench:
     _faults: dict[str, str | None] = field(default_factory=dict, repr=False)
     _references: dict[str, Sequence[Called]] = field(default_factory=dict, repr=False)
     _verdicts: dict[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def lines(self) -> tuple[ForwardLine, ...]:
+        """The forward pass, each line with the gradients that are complete once one has gone back through it."""
+        steps = self.exercise.forward.steps
+        complete: dict[str, list[str]] = {step.name: [] for step in steps}
+        for ask in self.exercise.gradients:
+            complete[self.exercise.through(ask)[0].name].append(ask)
+        return tuple(ForwardLine(step.name, step.source, tuple(complete[step.name])) for step in steps)
 
     @cached_property
     def blind(self) -> Blind:

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from grader.answers import Called, Failed, Stub
-from grader.bench import Asked, Bench, Trial
-from grader.box.box import Box, BoxDied, Content, Limits, Opener, Reply, Source
+from grader.bench import Asked, Bench, Told, Trial
+from grader.box.box import Box, BoxDied, Limits, Opener, Reply, Source
 from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
@@ -37,7 +37,7 @@ class Hearsay:
         seconds: how long it took, all cases together.
         called: what came of each call, as far as they were made.
         asked: the trials of each ask.
-        content: all that came back, where it may come back from others, too.
+        told: what it was asked by, and all that came back, where the same may come back from others, too.
     """
 
     failed: Failed | None = None
@@ -47,7 +47,7 @@ class Hearsay:
     seconds: float = 0.0
     called: tuple[Called, ...] = ()
     asked: Asked = field(default_factory=dict)
-    content: Content | None = None
+    told: Told | None = None
 
     @cached_property
     def deciding(self) -> Verdict:
@@ -130,9 +130,10 @@ class Hearing:
         except BoxDied as death:
             self._leave()
             return Hearsay(death.failed, stub)
-        asked = _asked_of(bench, function, parameters, reply)
+        told = None if reply.content is None else (function.name, parameters, reply.content)
+        asked = _asked_of(bench, function, parameters, reply, told)
         every = tuple(pair for pairs in asked.values() for pair in pairs)
-        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, reply.content)
+        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, told)
 
     def _load(self, exercise: Exercise, source: Source) -> Loaded:
         """Run a file, unless it has been; once more in a fresh box if it fails where others ran before it."""
@@ -188,17 +189,18 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
     return (parameter.name for parameter in stub.parameters if parameter.name in allowed)
 
 
-def _asked_of(bench: Bench, function: Function, parameters: frozenset[str], reply: Reply) -> Asked:
+def _asked_of(
+    bench: Bench, function: Function, parameters: frozenset[str], reply: Reply, told: Told | None
+) -> Asked:
     """Everything asked of a function, checked; once for all submissions of which the same came back."""
-    key = (function.name, parameters, reply.content)
-    known = bench.asked.get(key)
+    known = bench.asked.get(told) if told else None
     if known is None:
         known = {
             ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
             for ask in function.asks
         }
-        if reply.content is not None:
-            bench.asked[key] = known
+        if told:
+            bench.asked[told] = known
     return known
 
 

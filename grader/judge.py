@@ -34,7 +34,6 @@ from grader.scorecard import (
     Difference,
     ExerciseResult,
     Fault,
-    ForwardLine,
     GraderInfo,
     Gradient,
     Outcome,
@@ -184,7 +183,7 @@ class Judge:
             score=sum(gradient.score or 0 for gradient in graded),
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
-            forward=_forward_lines(exercise),
+            forward=bench.lines,
             descent=descent,
         )
 
@@ -194,7 +193,7 @@ class Judge:
         fault = bench.fault(ask) if wanted else None
         if fault is not None:
             heard = Hearsay(Failed(Outcome.GRADER_FAULT, fault))
-        return report(bench, ask, heard.about(ask), self.settings.hints)
+        return report(bench, ask, heard, self.settings.hints)
 
 
 def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradient:
@@ -202,11 +201,11 @@ def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradi
 
     It is made once for all submissions of which the same came back from the same line.
     """
-    if heard.content is None or heard.stub is None:
-        return _report(bench, ask, heard, hints).timed(heard.seconds)
-    key = (ask, hints, heard.stub, heard.content)
+    if heard.told is None or heard.stub is None:
+        return _report(bench, ask, heard.about(ask), hints).timed(heard.seconds)
+    key = (ask, hints, heard.stub.line, heard.told)
     if key not in bench.reports:
-        bench.reports[key] = _report(bench, ask, heard, hints)
+        bench.reports[key] = _report(bench, ask, heard.about(ask), hints)
     return bench.reports[key].timed(heard.seconds)
 
 
@@ -287,13 +286,3 @@ def _notes(heard: Hearsay) -> Iterator[str]:
             and not verdict.outcome.scores
         ):
             yield FRAGILE
-
-
-def _forward_lines(exercise: Exercise) -> tuple[ForwardLine, ...]:
-    """The forward pass, each line with the gradients that are complete once one has gone back through it."""
-    complete: dict[str, list[str]] = {step.name: [] for step in exercise.forward.steps}
-    for ask in exercise.gradients:
-        complete[exercise.through(ask)[0].name].append(ask)
-    return tuple(
-        ForwardLine(step.name, step.source, tuple(complete[step.name])) for step in exercise.forward.steps
-    )

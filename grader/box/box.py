@@ -305,8 +305,7 @@ class Box:
         try:
             told = [reply.head[key] for key in ("answers", "after", "taken")]
             output = _text(reply.head["output"]) or None
-            lasts = not after and len(reply.body) <= KEPT_BYTES
-            content = (repr((told, output)), reply.body) if lasts else None
+            content = None if after else _content(told, output, reply.body)
             called = calls.replies.get(content) if content else None
             if called is None:
                 called = _read(told, payload.unpack(reply.body), len(calls))
@@ -577,6 +576,12 @@ def clean_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # Sets are printed in the same order in every box, so that the same submission gets the same scorecard.
     return kept | dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0"}
+
+
+def _content(told: Sequence[Any], output: str | None, body: bytes) -> Content | None:
+    """All that came back but its number, None where it is too long to be kept."""
+    words = repr((told, output))  # which tells plain values apart, their types included
+    return (words, body) if len(words) + len(body) <= KEPT_BYTES else None
 
 
 def _read(told: Sequence[Any], returned: Mapping[str, Tensor], most: int) -> tuple[Called, ...]:

@@ -80,8 +80,11 @@ def test_what_is_printed_belongs_to_a_reply() -> None:
 def test_long_replies_and_changed_arguments_are_not_kept() -> None:
     asking = calls()
     long = asked(asking, f"import torch\ndef dx(x):\n    return torch.ones({KEPT_BYTES // 4 + 1})\n".encode())
+    wordy = asked(
+        asking, f"def dx(x):\n    return [{{}}] * 60, [[{{}}] * 60] * 60, '{'x' * KEPT_BYTES}'\n".encode()
+    )
     changed = asked(asking, SOURCE.content, after=True)
-    assert (long.content, changed.content) == (None, None)
+    assert (long.content, wordy.content, changed.content) == (None, None, None)
     assert not asking.replies
 
 
