@@ -32,7 +32,8 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
         whole = {key: t.detach().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
         return safetensors.torch.save(whole)
     # Written out here, because the library takes ten times as long over so many small tensors.
-    parts = [(t.detach() if t.requires_grad else t).numpy().tobytes() for t in tensors.values()]
+    # By the class's own methods, whatever one tensor has by their names.
+    parts = [Tensor.numpy(Tensor.detach(t) if t.requires_grad else t).tobytes() for t in tensors.values()]
     ends = list(accumulate(map(len, parts)))
     header = {
         key: {"dtype": PLAIN[t.dtype], "shape": list(t.shape), "data_offsets": [end - len(part), end]}

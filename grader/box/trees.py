@@ -108,10 +108,12 @@ class Describer:
         tensor = value if type(value) is Tensor else value.as_subclass(Tensor)
         if tensor.layout is not torch.strided or not tensor.is_cpu or tensor.is_quantized:
             return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
+        if tensor.is_nested:
+            return {"other": "a tensor of tensors"}
         dtype = tensor.dtype
         if not dtype.is_floating_point or not self._fits(tensor.numel()):
             return {"dtype": _name(dtype), "shape": list(tensor.shape)}
-        sent = tensor.resolve_neg()
+        sent = Tensor.resolve_neg(tensor)
         self.tensors[key] = sent if dtype is torch.float32 else sent.to(_sendable(dtype))
         return {"tensor": key}
 

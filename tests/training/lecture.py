@@ -289,7 +289,7 @@ MISTAKES = (
     Mistake("a parameter that says it was changed", HEAD,
             HEAD + "    given, parameters = parameters, [p.clone() for p in parameters]\n"
             "    for p in given: p.tolist = p.numpy = p.detach = p.clone = lambda p=p: p + 1\n",
-            all_of("wrong_value", "parameters", "descent"), {"parameters": "last_step"}),
+            all_of("wrong_value", "parameters", "descent"), {"parameters": "replaced"}),
     Mistake("a derivative by torch.func", LOOP,
             "            loss, grads = backward(*parameters, Xb, Yb)\n"
             "            grads = list(torch.func.grad(lambda ps: backward(*ps, Xb, Yb)[0])(list(parameters)))\n",
