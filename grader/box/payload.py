@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import accumulate
+from json.encoder import encode_basestring_ascii
 
 import numpy
 import safetensors
@@ -34,12 +35,13 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
     # Written out here, because the library takes ten times as long over so many small tensors.
     # By the class's own methods, whatever one tensor has by their names.
     parts = [Tensor.numpy(Tensor.detach(t) if t.requires_grad else t).tobytes() for t in tensors.values()]
-    ends = list(accumulate(map(len, parts)))
-    header = {
-        key: {"dtype": PLAIN[t.dtype], "shape": list(t.shape), "data_offsets": [end - len(part), end]}
+    ends = accumulate(map(len, parts))
+    entries = (
+        f'{encode_basestring_ascii(key)}:{{"dtype":"{PLAIN[t.dtype]}","shape":{list(t.shape)},'
+        f'"data_offsets":[{end - len(part)},{end}]}}'
         for (key, t), part, end in zip(tensors.items(), parts, ends, strict=True)
-    }
-    text = json.dumps(header).encode()
+    )
+    text = f"{{{','.join(entries)}}}".encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
