@@ -186,7 +186,7 @@ def grade_submissions(
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
     from grader.layouts import laid_out
-    from grader.run import cores
+    from grader.processors import cores
     from grader.settings import Settings
     from grader.workshop import Workshop
 

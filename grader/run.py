@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING
 from grader import submission
 from grader.box.opening import Isolated, opener
 from grader.errors import OperatorError
+from grader.processors import Seat, seats
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
+    from grader.box.box import Opener
     from grader.judge import Judge
     from grader.scorecard import Scorecard
     from grader.store import Store
@@ -129,7 +130,8 @@ def open_class(
     with ExitStack() as stack:
         # The boxes' parents, one for each worker, import torch while we do.
         hidden = workshop.course.hidden
-        boxes = [stack.enter_context(opener(hidden, Isolated(isolation))) for _ in range(jobs)]
+        places = seats(jobs)
+        boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
         from grader.terms import Terms
         from grader.workers import Crew, Job, can_inherit
 
@@ -143,13 +145,16 @@ def open_class(
         job = Job(workshop, store, terms, Isolated(isolation), regrade)
         if todo and can_inherit():
             _ = workshop.benches
-        yield ClassRun(store, kept, todo, Crew(job, boxes, jobs) if todo else None)
+        yield ClassRun(store, kept, todo, Crew(job, boxes, places, jobs) if todo else None)
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    # Windows and macOS do not tell apart those that it may and those that there are.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@contextmanager
+def _seated(seat: Seat, hidden: Sequence[Path], isolation: str) -> Iterator[Opener]:
+    """An opener of boxes that keeps to a processor."""
+    with ExitStack() as stack:
+        with seat.lent():
+            boxes = stack.enter_context(opener(hidden, Isolated(isolation)))
+        yield boxes
 
 
 def _is_kept(path: Path, workshop: Workshop, store: Store, terms: Terms) -> bool:

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Self
 
 from grader.box.opening import Isolated, opener
 from grader.errors import GraderError, GraderFault, IsolationError, OperatorError
+from grader.processors import ANYWHERE, Seat
 from grader.reports.book import Entry
 from grader.reports.table import Row
 from grader.store import Store
@@ -165,13 +166,15 @@ class Crew:
     Args:
         job: what they are for.
         openers: one for each of the first workers, already started; they are handed over.
+        seats: where each of those workers is to work, as its opener does.
         jobs: how many workers there are to be.
     """
 
-    def __init__(self, job: Job, openers: Sequence[Opener], jobs: int) -> None:
+    def __init__(self, job: Job, openers: Sequence[Opener], seats: Sequence[Seat], jobs: int) -> None:
         self._common = job
         self._jobs = jobs
         self._openers = list(openers)
+        self._seats = list(seats)
         self._workers: list[Worker] = []
         self._deaths = 0
 
@@ -244,9 +247,11 @@ class Crew:
         gc.freeze()  # what is alive now is shared with the workers for as long as neither side touches it
         for _ in range(count):
             ours, theirs = Pipe()
-            boxes = self._openers.pop(0) if inherits and self._openers else None
+            boxes, seat = None, ANYWHERE
+            if inherits and self._openers:
+                boxes, seat = self._openers.pop(0), self._seats.pop(0)
             held = [worker.connection for worker in self._workers] + [ours]
-            legacy = Legacy(boxes, tuple(self._openers), tuple(held)) if inherits else Legacy()
+            legacy = Legacy(boxes, seat, tuple(self._openers), tuple(held)) if inherits else Legacy()
             process = start(target=_work, args=(theirs, self._job(inherits), legacy), daemon=True)
             with warnings.catch_warnings():
                 # The other threads are those of a library for linear algebra, which sees to a fork itself.
@@ -283,9 +288,10 @@ def can_inherit() -> bool:
 
 @dataclass(frozen=True)
 class Legacy:
-    """What a forked worker finds open: its own opener of boxes, and what belongs to others."""
+    """What a forked worker finds open: its own opener of boxes and where both work, and what belongs to others."""
 
     boxes: Opener | None = None
+    seat: Seat = ANYWHERE
     openers: Sequence[Opener] = ()
     connections: Sequence[Connection] = ()
 
@@ -302,6 +308,7 @@ def _work(connection: Connection, job: Job, legacy: Legacy) -> None:
     # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     legacy.renounce()
+    legacy.seat.take()
     gc.set_threshold(GARBAGE)
     with suppress(EOFError, OSError), Desk(job, legacy.boxes) as desk:
         try:

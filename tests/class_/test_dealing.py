@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def crew(jobs: int) -> Dealer:
     job: Any = None
-    made = Dealer(job, [], jobs)
+    made = Dealer(job, [], [], jobs)
     made._hire(jobs)
     return made
 
