@@ -53,8 +53,11 @@ if TYPE_CHECKING:
 AHEAD = 2
 """Submissions a worker holds at a time: the one it is at, and the next."""
 
-STALL_S = 1.0
-"""After so long over one submission a worker is taken to wait for code that hangs."""
+STALL_S = 3.0
+"""After so long over one submission a worker is taken to wait for code that hangs; others take far less."""
+
+LOOK_S = 0.5
+"""How often the parent looks whether a worker stalls, while there is something to be dealt."""
 
 STANDING_IN = 2
 """Workers there may be for each job, those that wait for what hangs among them."""
@@ -211,7 +214,7 @@ class Crew:
     def _answers(self, waiting: deque[Task]) -> Iterator[Done]:
         """Wait for an answer, or for a while; what was not done goes back to those waiting."""
         by_connection = {worker.connection: worker for worker in self._workers}
-        for ready in wait(list(by_connection), STALL_S / 4 if waiting else None):
+        for ready in wait(list(by_connection), LOOK_S if waiting else None):
             worker = by_connection[ready]  # type: ignore[index]
             try:
                 answer = worker.connection.recv()
