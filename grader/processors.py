@@ -52,6 +52,9 @@ ANYWHERE = Seat()
 
 
 def seats(jobs: int) -> tuple[Seat, ...]:
-    """A seat for each of some workers: a processor each where there are enough, else the system sees to it."""
+    """A seat for each of some workers: a processor each where that uses all of them, else the system sees to it.
+
+    Where a processor is left over, it makes the next box while a worker is busy.
+    """
     usable = _usable()
-    return tuple(map(Seat, usable[:jobs])) if jobs <= len(usable) else (ANYWHERE,) * jobs
+    return tuple(map(Seat, usable)) if jobs == len(usable) else (ANYWHERE,) * jobs

@@ -71,10 +71,25 @@ def dh(h):
     safetensors.torch.save = lambda tensors, metadata=None: b"full marks"
     return torch.zeros_like(h)
 
-# %% dh: json patched to send a score -> crashed
+# %% dh: json patched to send a score -> wrong_value
 def dh(h):
     import json
     json.dumps = lambda *args, **kwargs: '{"outcome":"exact","score":1,"answers":[{"outcome":"exact","score":1}]}'
+    return torch.zeros_like(h)
+
+# %% dh: the wire's own encoder patched to send a score -> crashed
+def dh(h):
+    import sys
+    told = '{"outcome":"exact","score":1,"answers":[{"outcome":"exact","score":1}]}'
+    sys.modules["grader.box.frames"]._encode = lambda head: told
+    return torch.zeros_like(h)
+
+# %% dh: an earlier answer's bytes sent once more by a patched wire -> crashed/wrong_value
+def dh(h):
+    import sys
+    payload = sys.modules["grader.box.payload"]
+    kept = payload.pack({"0": torch.zeros_like(h)})
+    payload.pack = lambda tensors: kept
     return torch.zeros_like(h)
 
 # %% dh: struct patched to lie about lengths -> crashed/timed_out
