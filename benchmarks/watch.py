@@ -95,6 +95,8 @@ class Sitting:
     def save(self, name: str, content: bytes) -> None:
         """Save a file, and have it graded and drawn."""
         (self.folder / name).write_bytes(content)
+        for bench in self.desk.judge.benches:
+            bench.forget()  # what one has just written comes back for the first time
         work = submission.read(self.folder, self.desk.ids)
         self.last = play(self.desk, work, self.last)
         self._console.print(screen.page(self.last, "12:00:00"))

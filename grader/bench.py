@@ -103,6 +103,13 @@ class Bench:
             self._calls[key] = Calls(called[position] for position in sorted(called))
         return self._calls[key]
 
+    def forget(self) -> None:
+        """Forget what came back before, so that the same is checked and diagnosed as if for the first time."""
+        self.asked.clear()
+        self.reports.clear()
+        for calls in self._calls.values():
+            calls.replies.clear()
+
     def after(self, function: Function) -> tuple[str, ...]:
         """The arguments a function may change in place, and is graded by."""
         return (PARAMETERS,) if function.name in self.trajectories else ()

@@ -50,6 +50,11 @@ class Desk:
         self._judge = judge
         self._folder = folder
 
+    @property
+    def judge(self) -> Judge:
+        """The judge at this desk."""
+        return self._judge
+
     def grade(self, files: dict[str, str | bytes]) -> Scorecard:
         """The scorecard of a submission with these files, by exercise id or file name."""
         for name, content in files.items():

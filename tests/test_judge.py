@@ -162,3 +162,15 @@ def test_grading_works_without_a_reference(zygote: object, course: Course, tmp_p
     ((gradient,),) = [e.gradients for e in card.exercises]
     assert gradient.outcome.scores
     assert gradient.reference is None
+
+
+def test_what_is_forgotten_is_judged_anew_and_alike(desk: Desk) -> None:
+    """What came back before is told as it was then; forgotten, it is worked out to the same."""
+    work = broken("dcounts", "return 1 / 0")
+    first, again = desk.outcomes(work), desk.outcomes(work)
+    for bench in desk.judge.benches:
+        assert bench.asked or bench.reports or bench.exercise.id != EX1
+        bench.forget()
+        assert not bench.asked
+        assert not bench.reports
+    assert first == again == desk.outcomes(work)
