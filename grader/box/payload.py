@@ -54,13 +54,13 @@ def unpack_own(body: bytes) -> dict[str, Tensor]:
     header = json.loads(body[8:start])
     if not all(about["dtype"] in NAMED for about in header.values()):
         return unpack(body)
+    memory = bytearray(body)
     return {
-        # By way of numpy, which makes an array of bytes in a fraction of the time that torch takes.
+        # By way of numpy, which makes an array of bytes in a fraction of the time that torch takes, and copied by
+        # torch, which aligns what it holds: where numbers lie decides in which order some sums are made.
         key: torch.from_numpy(
-            numpy.ndarray(
-                about["shape"], NAMED[about["dtype"]], body, start + about["data_offsets"][0]
-            ).copy()
-        )
+            numpy.ndarray(about["shape"], NAMED[about["dtype"]], memory, start + about["data_offsets"][0])
+        ).clone()
         for key, about in header.items()
     }
 
