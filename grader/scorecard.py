@@ -158,6 +158,16 @@ class Gradient:
     def _timeless(self) -> Gradient:
         return replace(self, seconds=0.0)
 
+    @cached_property
+    def written(self) -> tuple[str, str, bool]:
+        """Its text as JSON before and after its seconds, and whether it conforms to the schema.
+
+        It tells gradients apart that are equal and yet not the same, as 0.0 and -0.0 are.
+        """
+        values = plain(self)
+        before, after = laid_out(values | {"seconds": Written(PLACE)}, 1, GRADIENT_MARGIN).split(PLACE)
+        return before, after, _conforms("gradient")(values)
+
     def __hash__(self) -> int:
         """The hash of all fields; worked out once, for there is much in them."""
         return self._hash
@@ -367,9 +377,6 @@ LINES_DEPTH = 5
 GRADIENT_MARGIN = "\n" + " " * 4
 """What the lines of a gradient begin with."""
 
-PIECES_KEPT = 2048
-"""Gradients whose text is kept for the next scorecard."""
-
 PLACE = "\0"
 """Stands where seconds go; within JSON text nothing else does."""
 
@@ -377,7 +384,7 @@ PLACE = "\0"
 def _written_exercise(exercise: ExerciseResult) -> tuple[dict[str, Any], bool]:
     """An exercise as plain values with its gradients written, and whether it conforms to the schema."""
     values = plain(replace(exercise, gradients=(), forward=()))
-    pieces = [(gradient, *_written_gradient(gradient.timeless)) for gradient in exercise.gradients]
+    pieces = [(gradient, *gradient.timeless.written) for gradient in exercise.gradients]
     forward, conforms = _written_forward(exercise.forward)
     conforms = conforms and _conforms("exercise")(values) and all(good for *_, good in pieces)
     conforms = conforms and all(0 <= gradient.seconds < math.inf for gradient in exercise.gradients)
@@ -385,14 +392,6 @@ def _written_exercise(exercise: ExerciseResult) -> tuple[dict[str, Any], bool]:
         Written(f"{before}{gradient.seconds!r}{after}") for gradient, before, after, _ in pieces
     ]
     return values | {"forward": forward}, conforms
-
-
-@lru_cache(maxsize=PIECES_KEPT)
-def _written_gradient(gradient: Gradient) -> tuple[str, str, bool]:
-    """A gradient's text before and after its seconds, and whether it conforms to the schema."""
-    values = plain(gradient)
-    before, after = laid_out(values | {"seconds": Written(PLACE)}, 1, GRADIENT_MARGIN).split(PLACE)
-    return before, after, _conforms("gradient")(values)
 
 
 @lru_cache

@@ -260,6 +260,7 @@ def _gradients(index: int, exercise: ExerciseResult) -> tuple[GradientView, ...]
         _gradient(
             f"e{index + 1}g{place + 1}",
             gradient.timeless,
+            gradient.timeless.written,
             tuple(lines[name] for name in gradient.through if name in lines),
         )
         for place, gradient in enumerate(exercise.gradients)
@@ -267,7 +268,9 @@ def _gradients(index: int, exercise: ExerciseResult) -> tuple[GradientView, ...]
 
 
 @lru_cache(maxsize=PIECES_KEPT)
-def _gradient(anchor: str, gradient: Gradient, through: tuple[ForwardLine, ...]) -> GradientView:
+def _gradient(
+    anchor: str, gradient: Gradient, written: tuple[str, str, bool], through: tuple[ForwardLine, ...]
+) -> GradientView:
     return GradientView(anchor, gradient, LOOKS[gradient.outcome], Heat.of(gradient), through)
 
 

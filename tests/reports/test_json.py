@@ -238,3 +238,11 @@ def test_a_text_that_looks_like_a_place_for_seconds_is_left_alone() -> None:
     document = json.loads(report.render(scorecard(exercise(gradients=(odd,)))))
     found = document["exercises"][0]["gradients"][0]
     assert (found["output"], found["notes"], found["seconds"]) == (odd.output, ["\0"], 1.5)
+
+
+def test_equal_numbers_that_are_written_otherwise_are_kept_apart() -> None:
+    """0.0 and -0.0 are equal; which of them was met first must not show."""
+    for found in (0.0, -0.0, 0.0):
+        one = gradient(outcome=Outcome.WRONG_VALUE, worst=data.Worst((0, 0), 1.0, found))
+        document = report.render(scorecard(exercise(one)))
+        assert f'"found": {found!r}' in document
