@@ -203,7 +203,9 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     for name in PRELOADED:
         importlib.import_module(name)
-    random.seed(0)  # whoever draws draws the same in every box
+    # Whoever draws draws the same in every box; else each parent of boxes would have a state of its own.
+    random.seed(0)
+    torch.manual_seed(0)
     x = torch.arange(6.0).view(2, 3)
     rows = torch.tensor([0, 1, 0])
     f = F.one_hot(rows, 3).float() @ x.new_ones(3, 3) + torch.einsum("ij,kj->ik", x, x).sum()
