@@ -113,8 +113,7 @@ class Describer:
         dtype = tensor.dtype
         if not dtype.is_floating_point or not self._fits(tensor.numel()):
             return {"dtype": _name(dtype), "shape": list(tensor.shape)}
-        sent = Tensor.resolve_neg(tensor)
-        self.tensors[key] = sent if dtype is torch.float32 else sent.to(_sendable(dtype))
+        self.tensors[key] = Tensor.to(Tensor.resolve_neg(tensor), _sendable(dtype))
         return {"tensor": key}
 
     def _numbers(self, values: Sequence[Any], key: str) -> Description:

@@ -33,7 +33,7 @@ SUFFIX = ".html"
 FOLD = 4
 """Lines in a row that an exercise has nothing to do with are folded away from this many on."""
 
-PIECES = ("card_of", "code_line", "forward_of", "row_of")
+PIECES = ("card_of", "forward_of", "row_of")
 """Macros of ``pieces.html.jinja`` that are handed all they print."""
 
 PIECES_KEPT = 1024
