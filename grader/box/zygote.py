@@ -195,6 +195,7 @@ def warm_up() -> None:
     import importlib
     import random
 
+    import numpy
     import torch
     import torch.nn.functional as F
 
@@ -206,6 +207,7 @@ def warm_up() -> None:
     # Whoever draws draws the same in every box; else each parent of boxes would have a state of its own.
     random.seed(0)
     torch.manual_seed(0)
+    numpy.random.seed(0)
     x = torch.arange(6.0).view(2, 3)
     rows = torch.tensor([0, 1, 0])
     f = F.one_hot(rows, 3).float() @ x.new_ones(3, 3) + torch.einsum("ij,kj->ik", x, x).sum()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,7 @@ from torch import Tensor
 
 from grader.answers import Returned
 from grader.box import payload
-from grader.box.box import ANSWERS_KEPT, KEPT_BYTES, Calls, Reply, Source
+from grader.box.box import ANSWERS_KEPT, KEPT_BYTES, Box, Calls, Limits, Reply, Source, Zygote
 from grader.box.frames import Frame
 from tests.box.test_frames import Genuine, box
 
@@ -133,3 +136,25 @@ def test_an_answer_with_a_graph_or_a_view_is_sent_as_it_is() -> None:
     found = payload.unpack(payload.pack(odd))
     assert all(found[name].equal(tensor) for name, tensor in odd.items())
     assert isinstance(Returned(found["t"]).tensor, Tensor)
+
+
+DRAWN = b"""
+import random, numpy, torch
+def dx(x):
+    drawn = [random.random(), *numpy.random.rand(2)]
+    return torch.cat([torch.rand(3), torch.tensor(drawn)])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="boxes are forked from a parent on Linux alone")
+def test_who_draws_draws_the_same_whichever_parent_the_box_has() -> None:
+    """A run that was interrupted goes on with other parents of boxes, and to the same bytes."""
+    limits, found = Limits(60, 2048), set()
+    for _ in range(2):
+        parent = Zygote()
+        for _ in range(2):
+            with Box(parent.open(limits), limits) as opened:
+                opened.load(Source("work.py", DRAWN), ["dx"])
+                found.add(opened.call("dx", calls()).content)
+        parent.close()
+    assert len(found) == 1
