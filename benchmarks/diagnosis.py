@@ -19,7 +19,7 @@ import classes
 from watch import EX1, cpu_s, sample
 
 from grader import submission
-from grader.box.box import Zygote
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
 from grader.settings import Settings

@@ -21,7 +21,8 @@ from unittest import mock
 import classes
 
 from grader import hearing, judge
-from grader.box.box import Box, Zygote
+from grader.box.box import Box
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.reports import files
 from grader.settings import Settings

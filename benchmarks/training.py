@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from grader import submission
-from grader.box.box import Box, Source, Zygote
+from grader.box.box import Box, Source
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import prepare_trajectories
 from grader.reports.wording import loss_rows

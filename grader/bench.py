@@ -15,7 +15,8 @@ import torch
 
 from grader.answers import Called, Failed
 from grader.box import trees
-from grader.box.box import Arguments, Calls, Content, read_answer
+from grader.box.calls import Arguments, Calls
+from grader.box.replies import Content, read_answer
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
 from grader.exercise import PARAMETERS, Exercise, Function, tensor_of

@@ -14,7 +14,9 @@ from typing import Self
 
 from grader.answers import Called, Failed, Stub
 from grader.bench import Asked, Bench, Told, Trial
-from grader.box.box import Box, BoxDied, Limits, Opener, Reply, Source
+from grader.box.box import Box, BoxDied, Source
+from grader.box.process import Limits, Opener
+from grader.box.replies import Reply
 from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean

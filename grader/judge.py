@@ -17,7 +17,7 @@ import torch
 import grader
 from grader.answers import Failed
 from grader.bench import Bench, largest
-from grader.box.box import Opener
+from grader.box.process import Opener
 from grader.cases import RANDOM, cases
 from grader.check import Verdict, compare
 from grader.course import Course

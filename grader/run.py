@@ -16,7 +16,7 @@ from grader.processors import Seat, seats
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
-    from grader.box.box import Opener
+    from grader.box.process import Opener
     from grader.judge import Judge
     from grader.scorecard import Scorecard
     from grader.store import Store

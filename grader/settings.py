@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.box.box import Limits
+from grader.box.process import Limits
 from grader.exercise import Exercise
 
 DEFAULT_SEED = 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from grader.bench import Bench
-from grader.box.box import Limits
+from grader.box.process import Limits
 from grader.exercise import Function, tensor_of
 from grader.settings import Settings
 

@@ -19,7 +19,9 @@ from torch import Tensor
 
 from grader.answers import Called, Failed
 from grader.box.batches import STOPPED, Batches
-from grader.box.box import Box, BoxDied, Limits, Opener, Progress, Source, Watch
+from grader.box.box import Box, BoxDied, Source
+from grader.box.process import Limits, Opener
+from grader.box.replies import Progress, Watch
 from grader.course import Course
 from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from grader.answers import Answer, Called, Failed, Numbers, Other, Returned
 from grader.box.batches import Batches, Drawing
-from grader.box.box import Arguments
+from grader.box.calls import Arguments
 from grader.cases import Case, draw_case
 from grader.curve import side
 from grader.errors import CourseError

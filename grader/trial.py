@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, Several, item
-from grader.box.box import Arguments
+from grader.box.calls import Arguments
 from grader.oracle import Truth
 from grader.scorecard import Outcome
 

@@ -45,7 +45,7 @@ from grader.terms import Terms
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
-    from grader.box.box import Opener
+    from grader.box.process import Opener
     from grader.judge import Judge
     from grader.scorecard import Scorecard
     from grader.submission import Submission

@@ -17,7 +17,7 @@ from grader.submission import HandedIn, Submission
 
 if TYPE_CHECKING:
     from grader.bench import Bench
-    from grader.box.box import Opener
+    from grader.box.process import Opener
     from grader.judge import Judge
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from grader import submission
-from grader.box.box import Zygote
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
 from grader.scorecard import Scorecard

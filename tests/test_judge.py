@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.box.box import Arguments, Box, Reply
+from grader.box.box import Box
+from grader.box.calls import Arguments
+from grader.box.replies import Reply
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
 from grader.scorecard import Outcome

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from grader.bench import Bench
-from grader.box.box import Arguments, Box, Reply
+from grader.box.box import Box
+from grader.box.calls import Arguments
+from grader.box.replies import Reply
 from grader.judge import Judge
 from grader.settings import Settings
 from grader.sitting import Sitting, sittings

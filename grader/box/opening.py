@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from grader.box.box import Opener, Zygote
+from grader.box.forked import Zygote
 from grader.box.portable import Subprocesses
+from grader.box.process import Opener
 from grader.errors import IsolationError
 
 FORBIDDEN_OPENINGS = {

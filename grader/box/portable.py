@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.box import frames
-from grader.box.box import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.box.frames import Frame, WireError
 from grader.box.layers import Confinement, Unavailable, layers
+from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
 from grader.scorecard import Isolation, MissingLayer
 

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from grader.answers import Returned
 from grader.box import frames, payload
-from grader.box.box import Box, BoxDied, Limits, Source, how_it_died, status_name
+from grader.box.box import Box, BoxDied, Source
 from grader.box.frames import BODY_LIMIT, HEAD_LIMIT, LENGTHS, Frame, Late, WireError
 from grader.box.inside import Inside
+from grader.box.process import Limits, how_it_died, status_name
 from grader.check import check
 from grader.oracle import Truth
 

@@ -12,8 +12,12 @@ from torch import Tensor
 
 from grader.answers import Returned
 from grader.box import payload
-from grader.box.box import ANSWERS_KEPT, KEPT_BYTES, Box, Calls, Limits, Reply, Source, Zygote
+from grader.box.box import Box, Source
+from grader.box.calls import ANSWERS_KEPT, Calls
+from grader.box.forked import Zygote
 from grader.box.frames import Frame
+from grader.box.process import Limits
+from grader.box.replies import KEPT_BYTES, Reply
 from tests.box.test_frames import Genuine, box
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from grader import submission
-from grader.box.box import Zygote
+from grader.box.forked import Zygote
 from grader.cli import main
 from grader.course import Course
 from grader.judge import Judge, prepare_benches

@@ -10,7 +10,10 @@ import torch
 from grader.answers import Failed, Numbers, Other, Returned, Several, item
 from grader.box import frames, trees
 from grader.box.batches import CHUNK, Batches, Drawing
-from grader.box.box import Box, BoxDied, Limits, Progress, Source, Zygote, read_answer
+from grader.box.box import Box, BoxDied, Source
+from grader.box.forked import Zygote
+from grader.box.process import Limits
+from grader.box.replies import Progress, read_answer
 from grader.scorecard import Outcome
 
 LIMITS = Limits(20, 512)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.box.box import Zygote
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.errors import CourseError
 from grader.exercise import Exercise

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from grader import submission
-from grader.box.box import Zygote
+from grader.box.forked import Zygote
 from grader.course import Course
 from grader.curve import POINTS, curve
 from grader.errors import OperatorError, SubmissionError

@@ -1,0 +1,210 @@
+"""Boxes forked from a zygote, and the zygote itself, as the judge holds them: the opener for Linux."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from grader.box import frames
+from grader.box.frames import Frame, WireError
+from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
+from grader.errors import IsolationError
+from grader.scorecard import Isolation, MissingLayer
+
+
+@dataclass(frozen=True)
+class Order:
+    """A box that the zygote was asked for, and our end of its socket."""
+
+    limits: Limits
+    connection: socket.socket
+
+
+@dataclass
+class Forked:
+    """A box forked from a zygote: killed through its pidfd, reaped by the zygote."""
+
+    connection: socket.socket
+    limits: Limits
+    pid: int
+    pidfd: int
+    zygote: Zygote
+    _ended: bool = False
+
+    def death(self) -> str:
+        """Wait a moment for the process to end by itself, kill it if it does not, and say how it ended."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        by_itself = bool(poll.poll(ENDING_S * 1000))
+        status = self._end(tell=True)
+        if not by_itself or status is None:
+            return "killed"
+        return status_name(os.waitstatus_to_exitcode(status))
+
+    def kill(self) -> None:
+        """End the process, now."""
+        self._end(tell=False)
+
+    def abandon(self) -> None:
+        """Let go of a process that ends with its zygote."""
+        self._ended = True
+        os.close(self.pidfd)
+        self.connection.close()
+
+    def _end(self, *, tell: bool) -> int | None:
+        if self._ended:
+            return None
+        self._ended = True
+        with contextlib.suppress(ProcessLookupError):  # it may have ended, and wait to be reaped
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        os.close(self.pidfd)
+        self.connection.close()
+        return self.zygote.reap(self.pid, tell=tell)
+
+
+class Zygote:
+    """A running zygote, as the judge holds it: the opener for Linux.
+
+    Boxes are forked one ahead: while one is being asked, the next is already being made, with the limits that
+    came next the last time.
+
+    Args:
+        hidden: folders that no box may read.
+        program: how the interpreter is told to be a zygote; a benchmark has one without layers.
+    """
+
+    def __init__(
+        self, hidden: Sequence[Path] = (), program: Sequence[str] = ("-m", "grader.box.zygote")
+    ) -> None:
+        self._control, theirs = socket.socketpair()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the zygote)
+        self._process = subprocess.Popen(
+            [sys.executable, "-s", "-P", "-B", *program, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            cwd="/",
+        )
+        theirs.close()
+        frames.send(self._control, Frame({"hidden": [str(path.resolve()) for path in hidden]}))
+        self._ordered: Order | None = None
+        self._ready: Forked | None = None
+        self._opened: Limits | None = None
+        self._followed: dict[Limits, Limits] = {}
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers in force and missing.
+
+        Raises:
+            IsolationError: the zygote did not come up.
+        """
+        missing = tuple(MissingLayer(**one) for one in self._survey["missing"])
+        return Isolation(tuple(self._survey["layers"]), missing)
+
+    @property
+    def unguarded(self) -> Mapping[str, str]:
+        """What strict isolation closes and no layer in force does, and why."""
+        found: Mapping[str, str] = self._survey["unguarded"]
+        return found
+
+    @cached_property
+    def _survey(self) -> Mapping[str, Any]:
+        """The zygote's first word: what it found when it tried its layers."""
+        return self._receive(START_LIMIT_S).head
+
+    def open(self, limits: Limits) -> Forked:
+        """A fresh box.
+
+        Raises:
+            IsolationError: the zygote is gone.
+        """
+        _ = self._survey  # the zygote's first word comes before any other
+        self._settle()
+        if self._ready is None or self._ready.limits != limits:
+            self._order(limits)
+        box = self._take()
+        if self._opened is not None:
+            self._followed[self._opened] = limits
+        self._opened = limits
+        self._order(self._followed.get(limits, limits))
+        return box
+
+    def reap(self, pid: int, *, tell: bool) -> int | None:
+        """Have the zygote reap a box that has ended; its wait status if wanted."""
+        if tell:
+            self._settle()
+        frames.send(self._control, Frame({"reap": pid, "tell": tell}))
+        return int(self._receive(START_LIMIT_S).head["status"]) if tell else None
+
+    def hand_over(self) -> None:
+        """Close this process's end of what another process, forked from this one, goes on with."""
+        self._control.close()
+
+    def close(self) -> None:
+        """End the zygote, and with it every box."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+        if self._ordered is not None:
+            self._ordered.connection.close()
+        if self._ready is not None:
+            self._ready.abandon()
+
+    def _order(self, limits: Limits) -> None:
+        """Ask for a box without waiting for it; one that was made for other limits is given up."""
+        self._settle()
+        if self._ready is not None:
+            self._ready.kill()
+            self._ready = None
+        ours, theirs = socket.socketpair()
+        about = {
+            "memory_limit_mb": limits.memory_limit_mb,
+            # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
+            "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
+        }
+        frames.send(self._control, Frame({"open": about}))
+        socket.send_fds(self._control, [b"s"], [theirs.fileno()])
+        theirs.close()
+        self._ordered = Order(limits, ours)
+
+    def _settle(self) -> None:
+        """Read the zygote's reply to the box ordered last, so that its next reply is to what is said next."""
+        if self._ordered is None:
+            return
+        order, self._ordered = self._ordered, None
+        pid = self._receive(START_LIMIT_S).head["pid"]
+        _, (pidfd,), _, _ = socket.recv_fds(self._control, 1, 1)
+        self._ready = Forked(order.connection, order.limits, pid, pidfd, self)
+
+    def _take(self) -> Forked:
+        """The box made ahead."""
+        self._settle()
+        assert self._ready is not None
+        box, self._ready = self._ready, None
+        return box
+
+    def _receive(self, limit_s: float) -> Frame:
+        try:
+            return frames.receive(self._control, time.monotonic() + limit_s)
+        except WireError as error:
+            self._errors.seek(0)
+            said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+            raise IsolationError(
+                f"the box's parent process is gone: {said[-1] if said else error}"
+            ) from error
