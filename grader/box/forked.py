@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,8 @@ from grader.box.frames import Frame, WireError
 from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
 from grader.scorecard import Isolation, MissingLayer
+
+ZYGOTE = "the box's parent process"
 
 
 @dataclass(frozen=True)
@@ -125,13 +127,13 @@ class Zygote:
     @cached_property
     def _survey(self) -> Mapping[str, Any]:
         """The zygote's first word: what it found when it tried its layers."""
-        return self._receive(START_LIMIT_S).head
+        return self._receive(self._control, ZYGOTE)
 
     def open(self, limits: Limits) -> Forked:
-        """A fresh box.
+        """A fresh box, all of whose layers stand.
 
         Raises:
-            IsolationError: the zygote is gone.
+            IsolationError: the zygote is gone, or a layer that was in force has failed.
         """
         _ = self._survey  # the zygote's first word comes before any other
         self._settle()
@@ -141,15 +143,24 @@ class Zygote:
         if self._opened is not None:
             self._followed[self._opened] = limits
         self._opened = limits
-        self._order(self._followed.get(limits, limits))
+        with contextlib.suppress(IsolationError):  # who opens the next box will be told
+            self._order(self._followed.get(limits, limits))
         return box
 
     def reap(self, pid: int, *, tell: bool) -> int | None:
-        """Have the zygote reap a box that has ended; its wait status if wanted."""
+        """Have the zygote reap a box that has ended; its wait status if wanted.
+
+        Raises:
+            IsolationError: the status is wanted, and the zygote is gone.
+        """
+        order = Frame({"reap": pid, "tell": tell})
         if tell:
             self._settle()
-        frames.send(self._control, Frame({"reap": pid, "tell": tell}))
-        return int(self._receive(START_LIMIT_S).head["status"]) if tell else None
+            self._send(order)
+            return int(self._receive(self._control, ZYGOTE)["status"])
+        with contextlib.suppress(IsolationError):  # where the zygote has gone, its boxes have, too
+            self._send(order)
+        return None
 
     def hand_over(self) -> None:
         """Close this process's end of what another process, forked from this one, goes on with."""
@@ -178,9 +189,10 @@ class Zygote:
             # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
             "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
         }
-        frames.send(self._control, Frame({"open": about}))
-        socket.send_fds(self._control, [b"s"], [theirs.fileno()])
-        theirs.close()
+        with theirs, contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            self._send(Frame({"open": about}), theirs.fileno())
+            undo.pop_all()
         self._ordered = Order(limits, ours)
 
     def _settle(self) -> None:
@@ -188,23 +200,59 @@ class Zygote:
         if self._ordered is None:
             return
         order, self._ordered = self._ordered, None
-        pid = self._receive(START_LIMIT_S).head["pid"]
-        _, (pidfd,), _, _ = socket.recv_fds(self._control, 1, 1)
+        with contextlib.ExitStack() as undo:
+            undo.callback(order.connection.close)
+            pid, pidfd = self._born()
+            undo.pop_all()
         self._ready = Forked(order.connection, order.limits, pid, pidfd, self)
 
+    def _born(self) -> tuple[int, int]:
+        """The number of the box ordered last, and its pidfd."""
+        told = self._receive(self._control, ZYGOTE)
+        with self._reached(ZYGOTE):
+            _, (pidfd,), _, _ = socket.recv_fds(self._control, 1, 1)
+        return told["pid"], pidfd
+
     def _take(self) -> Forked:
-        """The box made ahead."""
+        """The box made ahead, once its layers stand."""
         self._settle()
         assert self._ready is not None
         box, self._ready = self._ready, None
+        with contextlib.ExitStack() as undo:
+            undo.callback(box.kill)
+            self._receive(box.connection, "a box that had just been opened")
+            undo.pop_all()
         return box
 
-    def _receive(self, limit_s: float) -> Frame:
+    def _send(self, frame: Frame, descriptor: int | None = None) -> None:
+        """Tell the zygote something, and hand it a descriptor with it.
+
+        Raises:
+            IsolationError: it is gone.
+        """
+        with self._reached(ZYGOTE):
+            frames.send(self._control, frame)
+            if descriptor is not None:
+                socket.send_fds(self._control, [b"s"], [descriptor])
+
+    def _receive(self, connection: socket.socket, whose: str) -> Mapping[str, Any]:
+        """What the zygote says next, or a box before any student code runs in it.
+
+        Raises:
+            IsolationError: it is gone, or could not open a box.
+        """
+        with self._reached(whose):
+            head = frames.receive(connection, time.monotonic() + START_LIMIT_S).head
+        if "failed" in head:
+            raise IsolationError(f"no box can be opened: {head['failed']}")
+        return head
+
+    @contextlib.contextmanager
+    def _reached(self, whose: str) -> Iterator[None]:
+        """Say who cannot be reached, and what was said last on the boxes' side."""
         try:
-            return frames.receive(self._control, time.monotonic() + limit_s)
-        except WireError as error:
+            yield
+        except (WireError, OSError, ValueError) as error:
             self._errors.seek(0)
             said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise IsolationError(
-                f"the box's parent process is gone: {said[-1] if said else error}"
-            ) from error
+            raise IsolationError(f"{whose} is gone: {said[-1] if said else error}") from error

@@ -6,7 +6,9 @@ use. It talks to the judge over one socket, its *control*:
     judge → zygote   {"hidden": [...]}                        first of all
     zygote → judge   {"layers": [...], "missing": [...], ...} ready; what is in force was tried in a box
     judge → zygote   {"open": {...}}  + one end of a socket   fork a box on it
-    zygote → judge   {"pid": ...}     + the box's pidfd
+    zygote → judge   {"pid": ...}     + the box's pidfd; or {"failed": why} where a layer did not do its work
+    box → judge      {"confined": true}                       on its own socket, before any student code;
+                                                              or {"failed": why}
     judge → zygote   {"reap": pid, "tell": true}              the box has ended or been killed
     zygote → judge   {"status": ...}                          only where the judge wanted to be told
 
@@ -45,6 +47,10 @@ PRELOADED = (
 """What students import most; in the zygote it is paid for once."""
 
 
+CONFINED = Frame({"confined": True})
+"""A box's first word."""
+
+
 class Layers:
     """The layers of this zygote: runs their hooks and keeps who could not do its work, and why."""
 
@@ -52,13 +58,25 @@ class Layers:
         self._layers = found
         self.missing: dict[str, str] = {}
 
-    def run(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
-        """Run one moment's hook of every layer that is still in force."""
+    def try_out(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
+        """Run one moment's hook of every layer that is still in force, and strike those that fail."""
         for layer in self.in_force:
             try:
                 hook(layer)(confinement)
             except Unavailable as reason:
                 self.missing[layer.name] = str(reason)
+
+    def enforce(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
+        """Run one moment's hook of every layer in force.
+
+        Raises:
+            Unavailable: a layer that is said to be in force failed; there must be no box without it.
+        """
+        for layer in self.in_force:
+            try:
+                hook(layer)(confinement)
+            except (Unavailable, OSError) as reason:
+                raise Unavailable(f"{layer.name}: {reason}") from reason
 
     @property
     def in_force(self) -> tuple[Layer, ...]:
@@ -77,7 +95,7 @@ class Layers:
     def survey(self, confinement: Confinement) -> None:
         """Try every layer's forbidden act in a throw-away box, and strike the layers that let it happen."""
         reader, writer = os.pipe()
-        self.run(lambda layer: layer.before_fork, confinement)
+        self.try_out(lambda layer: layer.before_fork, confinement)
         pid = os.fork()
         if pid == 0:
             os.close(reader)
@@ -93,7 +111,7 @@ class Layers:
 
     def _probe(self, writer: int, confinement: Confinement) -> NoReturn:
         try:
-            self.run(lambda layer: layer.inside, confinement)
+            self.try_out(lambda layer: layer.inside, confinement)
             for name, verdict in self._verdicts(confinement):
                 os.write(writer, json.dumps([name, verdict]).encode() + b"\n")
         finally:
@@ -127,9 +145,9 @@ class Zygote:
         """Put up the layers, import and warm torch, try the layers, and say what is in force."""
         hidden = frames.receive(self._control).head["hidden"]
         self._confinement = replace(self._confinement, hidden=tuple(map(Path, hidden)))
-        self._layers.run(lambda layer: layer.early, self._confinement)
+        self._layers.try_out(lambda layer: layer.early, self._confinement)
         warm_up()
-        self._layers.run(lambda layer: layer.warm, self._confinement)
+        self._layers.try_out(lambda layer: layer.warm, self._confinement)
         # Looked up here, because /proc is gone once a box has been forked.
         self._pages = pages.private()
         # What is alive now stays alive: the collector of a box need not look at (and so copy) these pages.
@@ -159,8 +177,13 @@ class Zygote:
 
     def _open(self, confinement: Confinement) -> None:
         _, (descriptor,), _, _ = socket.recv_fds(self._control, 1, 1)
-        self._layers.run(lambda layer: layer.before_fork, confinement)
-        pid = fork()
+        try:
+            self._layers.enforce(lambda layer: layer.before_fork, confinement)
+            pid = fork()
+        except (Unavailable, OSError) as reason:
+            os.close(descriptor)
+            frames.send(self._control, Frame({"failed": str(reason)}))
+            return
         if pid == 0:
             self._become_box(descriptor, replace(confinement, keep_fds=(descriptor,)))
         os.close(descriptor)
@@ -178,10 +201,21 @@ class Zygote:
             from grader.box.inside import Inside
 
             self._control.close()
-            self._layers.run(lambda layer: layer.inside, confinement)
-            Inside(socket.socket(fileno=descriptor)).serve()
+            connection = socket.socket(fileno=descriptor)
+            if self._confined(connection, confinement):
+                Inside(connection).serve()
         finally:
             os._exit(0)
+
+    def _confined(self, connection: socket.socket, confinement: Confinement) -> bool:
+        """Put up the layers of a box, and tell the judge whether they stand."""
+        try:
+            self._layers.enforce(lambda layer: layer.inside, confinement)
+        except Unavailable as reason:
+            frames.send(connection, Frame({"failed": str(reason)}))
+            return False
+        frames.send(connection, CONFINED)
+        return True
 
     def _reap(self, pid: int, *, tell: bool) -> None:
         _, status = os.waitpid(pid, 0)

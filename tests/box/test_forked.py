@@ -1,0 +1,77 @@
+"""No box is opened without a layer that is said to be in force, and who has gone is reported as gone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from grader.box.box import Box, Source
+from grader.box.forked import Zygote
+from grader.box.process import Limits
+from grader.errors import IsolationError
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="boxes are forked from a parent on Linux alone"
+)
+
+LIMITS = Limits(30.0, 1024)
+
+FAILING = """
+import sys
+from grader.box import zygote
+from grader.box.layers import Layer, Unavailable
+
+boxes = 0
+
+def before_fork(confinement):
+    global boxes
+    boxes += 1
+    fail("before_fork")
+
+def inside(confinement):
+    fail("inside")
+
+def fail(moment):
+    # The first box is the one in which the layers are tried.
+    if moment == {moment!r} and boxes > 2:
+        raise {error}("none is left")
+
+late = Layer("late", 99, frozenset(), "", "", lambda confinement: None, before_fork=before_fork, inside=inside)
+layers = (*zygote.layers(), late)
+zygote.layers = lambda: layers
+zygote.main(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def zygote() -> Iterator[Zygote]:
+    with closing(Zygote()) as boxes:
+        yield boxes
+
+
+@pytest.mark.parametrize("moment", ["before_fork", "inside"])
+@pytest.mark.parametrize("error", ["Unavailable", "OSError"])
+def test_a_layer_that_fails_later_leaves_no_box_open(moment: str, error: str) -> None:
+    with closing(Zygote(program=("-c", FAILING.format(moment=moment, error=error)))) as boxes:
+        assert "late" in boxes.isolation.layers
+        with Box(boxes.open(LIMITS), LIMITS) as box:
+            box.load(Source("work.py", b""), [])
+        for _ in range(2):
+            with pytest.raises(IsolationError, match="no box can be opened: late: none is left"):
+                boxes.open(LIMITS)
+
+
+def test_a_zygote_that_has_gone_is_no_fault_of_a_submission(zygote: Zygote) -> None:
+    box = zygote.open(LIMITS)
+    zygote.open(LIMITS).kill()  # the one after the next is ordered, and answered, before it is looked for
+    zygote._process.kill()
+    zygote._process.wait()
+    for _ in range(2):
+        with pytest.raises(IsolationError, match="is gone"):
+            zygote.open(LIMITS)
+    box.kill()
+    with pytest.raises(IsolationError, match="is gone"):
+        zygote.reap(1, tell=True)
