@@ -15,6 +15,7 @@ holder dies in any way; the other run finds the result kept, or waits for it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from grader.errors import OperatorError
 from grader.files import encoded, writable_folder, write_whole
 
 try:
@@ -46,6 +48,12 @@ LONGEST = 200
 
 TRAINED = '"training": {'
 """Stands in the JSON of a scorecard with a whole training."""
+
+HELD = (errno.EAGAIN, errno.EACCES)
+"""What the system says of a lock that another process holds: one or the other, as it likes."""
+
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
+"""What a file system without locks says, as some networks' are: there, two runs at once may do the same work."""
 
 STALE_S = 600
 """A half-written file this old was left by a run that was killed."""
@@ -154,22 +162,18 @@ class Store:
 
         Yields:
             Whether it is held now.
+
+        Raises:
+            OperatorError: the file that is locked cannot be opened or locked.
         """
         if fcntl is None:
             yield True
             return
         # One file, one byte of it per submission: its place is a hash; two on one byte only wait needlessly.
         place = int.from_bytes(hashlib.sha256(stem(name).encode()).digest()[:3], "little")
-        descriptor = os.open(self.out / RECORDS / LOCKS, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
-            except OSError:
-                yield False
-                return
-            yield True
-        finally:
-            os.close(descriptor)
+        path = self.out / RECORDS / LOCKS
+        with _open_to_lock(path) as descriptor:
+            yield _lock(descriptor, place, path, wait=wait)
 
     def _record_path(self, name: str) -> Path:
         return self.out / RECORDS / f"{stem(name)}.json"
@@ -200,6 +204,31 @@ class Shelf(Sequence["Scorecard"]):
         if isinstance(index, slice):
             return Shelf(self.store, self.names[index])
         return self.store.load(self.names[index])
+
+
+@contextmanager
+def _open_to_lock(path: Path) -> Iterator[int]:
+    """A file to hold locks on, which closing it gives back."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be opened to lock it: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, place: int, path: Path, *, wait: bool) -> bool:
+    """Lock one byte of a file; whether it is locked now, and by nobody else."""
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
+    except OSError as error:
+        if error.errno in HELD and not wait:
+            return False
+        if error.errno not in NO_LOCKS:
+            raise OperatorError(f"{path}: cannot be locked: {error.strerror}") from error
+    return True
 
 
 def stem(name: str) -> str:

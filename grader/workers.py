@@ -239,6 +239,8 @@ class Crew:
             status = worker.process.exitcode
             raise GraderFault(f"the grader's own processes keep dying (exit status {status})")
         self._hire(1)
+        if not worker.dealt:
+            return []
         first, *others = worker.dealt
         return [replace(first, deaths=first.deaths + 1), *others]
 
@@ -313,12 +315,26 @@ def _work(connection: Connection, job: Job, legacy: Legacy) -> None:
     legacy.renounce()
     legacy.seat.take()
     gc.set_threshold(GARBAGE)
-    with suppress(EOFError, OSError), Desk(job, legacy.boxes) as desk:
+    with Desk(job, legacy.boxes) as desk:
+        for task in _tasks(connection):
+            try:
+                answer: Done | GraderError = desk.do(task)
+            except GraderError as error:
+                answer = error
+            with suppress(OSError):  # where the parent has gone, nobody wants to know
+                connection.send(answer)
+            if isinstance(answer, GraderError):
+                return
+
+
+def _tasks(connection: Connection) -> Iterator[Task]:
+    """The submissions the parent deals, until it closes the connection or is gone."""
+    while True:
         try:
-            while True:
-                connection.send(desk.do(connection.recv()))
-        except GraderError as error:
-            connection.send(error)
+            task = connection.recv()
+        except (EOFError, OSError):
+            return
+        yield task
 
 
 class Desk:

@@ -26,6 +26,7 @@ class Pipe:
     """A connection that takes what is sent."""
 
     def send(self, task: Task) -> None: ...
+    def close(self) -> None: ...
 
 
 class Dealer(Crew):
@@ -117,3 +118,23 @@ def test_workers_are_hired_up_to_a_limit_and_for_enough_work(clock: Clock) -> No
         worker.answer()
     clock.now += STALL_S * 2
     assert len(few.deal(tasks(WORTH_A_WORKER - 1))) == 2
+
+
+class Dead:
+    """A process that has been killed."""
+
+    exitcode = -9
+
+    def terminate(self) -> None: ...
+    def join(self, timeout: float | None = None) -> None: ...
+
+
+def test_a_worker_that_dies_idle_costs_no_submission(clock: Clock) -> None:
+    dealer, waiting = crew(2), tasks(1)
+    dealer.deal(waiting)
+    busy, idle = sorted(dealer._workers, key=lambda worker: not worker.dealt)
+    for worker in (busy, idle):
+        worker.process = Dead()  # type: ignore[assignment]
+    assert dealer._bury(idle) == []
+    assert dealer._bury(busy) == [Task(Path("0"), deaths=1)]
+    assert len(dealer._workers) == 2, "others have taken their places"

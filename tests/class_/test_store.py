@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import time
@@ -149,3 +150,49 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OperatorError, match="--out"):
         Store(tmp_path / "file" / "out").open()
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Have the system refuse every lock, and say why."""
+
+    def lockf(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("grader.store.fcntl.lockf", lockf)
+
+
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EACCES])
+def test_what_another_run_holds_is_not_waited_for_unless_wished(
+    store: Store, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    refuse(monkeypatch, code)
+    with store.claim("ada", wait=False) as is_ours:
+        assert not is_ours
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_folder_without_locks_is_graded_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    refuse(monkeypatch, errno.ENOLCK)
+    with store.claim("ada", wait=wait) as is_ours:
+        assert is_ours
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_lock_that_cannot_be_had_is_the_operators_to_see_to(
+    store: Store, monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    refuse(monkeypatch, errno.EIO)
+    with (
+        pytest.raises(OperatorError, match="locks: cannot be locked: Input/output error"),
+        store.claim("ada", wait=wait),
+    ):
+        pass
+    (store.out / RECORDS / "locks").unlink(missing_ok=True)
+    (store.out / RECORDS / "locks").mkdir()
+    with (
+        pytest.raises(OperatorError, match="locks: cannot be opened to lock it: Is a directory"),
+        store.claim("ada", wait=wait),
+    ):
+        pass
