@@ -235,9 +235,9 @@ def _report(wanted: Reports, paths: Sequence[Path], out: Path) -> None:
     from grader.store import Store
 
     delivery = wanted.on(paths, Store(out).text)
-    for warning in delivery.warnings:
+    for warning in delivery.warnings():
         click.echo(f"grade: {warning}", err=True)
-    click.echo(delivery.console, nl=False)
+    click.echo(delivery.console(), nl=False)
     delivery.deliver()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -76,13 +76,11 @@ class Delivery:
     context: ReportContext
     closing: str
 
-    @property
-    def warnings(self) -> Iterator[str]:
+    def warnings(self) -> tuple[str, ...]:
         """What the person who asked should be told."""
-        for request in self.requests:
-            yield from request.kind.warnings(self.scorecards, self.context)
+        told = (request.kind.warnings(self.scorecards, self.context) for request in self.requests)
+        return tuple(warning for warnings in told for warning in warnings)
 
-    @property
     def console(self) -> str:
         """What is still to be printed: the closing, then what the reports have for the standard output."""
         spoken = (request.kind.console(self.scorecards, self.context) for request in self.requests)
@@ -92,7 +90,7 @@ class Delivery:
         """Deliver every report, also where one before it cannot be.
 
         Raises:
-            GraderError: the first that could not.
+            OperatorError, GraderFault: some could not, and why each of them.
         """
         trouble: list[GraderError] = []
         for request in self.requests:
@@ -101,7 +99,8 @@ class Delivery:
             except GraderError as error:
                 trouble.append(error)
         if trouble:
-            raise trouble[0]
+            ours = any(isinstance(error, GraderFault) for error in trouble)
+            raise (GraderFault if ours else OperatorError)("; ".join(map(str, trouble)))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ WORKFLOWS = {
 }
 EXERCISES = "ex1_step_by_step ex2_cross_entropy"
 """Those that are graded here; a course may get more."""
-TAKE = "Take its Python files, and no link"
+TAKE = "Take its Python files and notebooks, and no link"
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which GitHub's runners have")
 
 
@@ -291,9 +291,21 @@ def test_only_what_a_pull_request_changes_is_taken(pull: Job) -> None:
     assert pull.outputs["take"] == {"any": "true"}
 
 
+def test_a_notebook_is_handed_in_like_a_file(pull: Job) -> None:
+    """With its outputs it may be larger than any Python file."""
+    carol = pull.workspace / "head" / "submissions" / "carol"
+    carol.mkdir()
+    (carol / "part4.ipynb").write_bytes(b" " * (2 << 20))
+    (carol / "outsized.ipynb").write_bytes(b" " * (21 << 20))
+    assert take(pull) == ["submissions/carol/part4.ipynb"]
+    assert pull.outputs["take"] == {"any": "true"}
+
+
 def test_nothing_changed_is_nothing_to_grade(pull: Job) -> None:
-    """The steps that follow ask."""
-    assert take(pull) == []
+    """The steps that follow ask, and the run says so."""
+    step = steps(WORKFLOWS["grade.yml"]["jobs"]["grade"]["steps"])[TAKE]
+    done = pull.run(step)
+    assert done.stdout.startswith("::notice::Nothing was graded")
     assert pull.outputs["take"] == {"any": "false"}
 
 

@@ -61,6 +61,16 @@ def test_a_fault_of_ours_is_ours(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["junit"]
 
 
+def test_each_report_that_cannot_be_is_told(tmp_path):
+    """In one line: who mends the first has not to find out about the second."""
+    words = (f"gradescope={tmp_path / 'x'}", f"outputs={tmp_path / 'no' / 'y'}", f"markdown={tmp_path / 'z'}")
+    cards = (sample(), perfect())
+    delivery = reporting.Delivery(tuple(map(reporting.Request.read, words)), cards, ReportContext(), "")
+    with pytest.raises(OperatorError, match=r"expected one submission, found 2; .*no/y: cannot be written"):
+        delivery.deliver()
+    assert [path.name for path in tmp_path.iterdir()] == ["z"]
+
+
 def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     """A token that is known is none."""
 
