@@ -7,6 +7,7 @@ compared wherever the training ends: at its last step, when somebody stops it, o
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -226,8 +227,9 @@ class _Run:
 
     def _parameters(self) -> list[Tensor] | None:
         """The parameters as they were last seen; None where they are no longer what they should be."""
-        found = [p.float() for p in parameters(self._called) if p is not None]
         shapes = [tensor.shape for tensor in self._trajectory.initial]
+        left = itertools.islice(parameters(self._called), len(shapes) + 1)
+        found = [p.float() for p in left if p is not None]
         sound = [p.shape for p in found] == shapes and all(p.isfinite().all() for p in found)
         return found if sound else None
 

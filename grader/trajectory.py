@@ -7,17 +7,17 @@ rounding a step, and once more in float32. What rounding does to a descent grows
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from grader.answers import Answer, Called, Failed, Numbers, Other, Returned
+from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, item
 from grader.box.batches import Batches, Drawing
 from grader.box.calls import Arguments
 from grader.cases import Case, draw_case
@@ -27,7 +27,7 @@ from grader.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Desc
 from grader.forward import LOSS, Forward, Values
 from grader.oracle import ROUNDING, Truth
 from grader.scorecard import Outcome, Training
-from grader.trial import Trial, tensors
+from grader.trial import Trial
 from grader.words import Words
 
 POOL = 1 << 18
@@ -310,12 +310,18 @@ def parameter(place: int, called: Called) -> Answer:
     """A tensor that was handed over as a parameter, as the call left it."""
     if isinstance(called.answer, Failed):
         return called.answer
-    left = tensors(called.after.get(PARAMETERS))
-    return left[place] if place < len(left) else Other("something that cannot be read")
+    return _left(place, called) or Other("something that cannot be read")
 
 
-def parameters(called: Called) -> tuple[Any, ...]:
-    """All parameters as the call left them, None for what cannot be read."""
-    return tuple(
-        one.tensor if isinstance(one, Returned) else None for one in tensors(called.after.get(PARAMETERS))
-    )
+def parameters(called: Called) -> Iterator[Tensor | None]:
+    """All parameters as the call left them, None for what is no tensor; one by one, for there may be many."""
+    for place in itertools.count():
+        one = _left(place, called)
+        if one is None:
+            return
+        yield one.tensor if isinstance(one, Returned) else None
+
+
+def _left(place: int, called: Called) -> Answer | None:
+    left = called.after.get(PARAMETERS)
+    return None if left is None else item(left, (place,))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, Several, item
+from grader.answers import Answer, Called, Failed, Other, item
 from grader.box.calls import Arguments
 from grader.oracle import Truth
 from grader.scorecard import Outcome
@@ -61,12 +61,3 @@ class Trial:
     derived: bool = False
     call: int = 0
     extract: Extract = field(default=whole, repr=False)
-
-
-def tensors(answer: Answer | None) -> tuple[Answer, ...]:
-    """The items of a list that was handed over, whatever became of them; none where there is no list."""
-    if isinstance(answer, Several):
-        return answer.items
-    if isinstance(answer, Numbers):
-        return tuple(Returned(number) for number in answer.tensor)
-    return ()

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "grader"
 
 STUDENT_SIDE = {
     "grader.box.batches",
+    "grader.box.bounds",
     "grader.box.frames",
     "grader.box.layers",
     "grader.box.payload",
@@ -29,7 +30,7 @@ ALLOWED = {
     "grader.box.inside": STUDENT_SIDE,
     "grader.box.zygote": STUDENT_SIDE | {"grader.box.inside", "grader.box.layers._linux", "grader.box.pages"},
     "grader.box.process": {"grader.scorecard"},
-    "grader.box.replies": {"grader.answers", "grader.scorecard"},
+    "grader.box.replies": {"grader.answers", "grader.box.bounds", "grader.scorecard"},
     "grader.box.calls": {
         "grader.answers",
         "grader.box.frames",

@@ -19,6 +19,7 @@ from grader.answers import (
     Several,
     Stub,
 )
+from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
 from grader.scorecard import Fault, Outcome
 
 if TYPE_CHECKING:
@@ -100,22 +101,25 @@ def read_arguments(after: Mapping[str, Any], returned: Mapping[str, Tensor]) -> 
     return {read_text(name): read_answer(about, returned) for name, about in after.items()}
 
 
-def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor]) -> Answer:
+def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor], depth: int = DEPTH_LIMIT) -> Answer:
     """One value as the box described it; what it says is checked for form, not believed.
 
     Args:
         about: its description, see :class:`grader.box.trees.Describer`.
         returned: the tensors that came with it.
+        depth: how many lists there may be in each other.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no such description.
+        KeyError, TypeError, ValueError: it is no such description, or of more than an honest box describes.
     """
     if "raised" in about:
         return read_failed(about["raised"])
     if "numbers" in about:
-        return Numbers(read_text(about["other"]), _floats(returned[about["numbers"]]))
+        return Numbers(read_text(about["other"]), _row(returned[about["numbers"]]))
     if "items" in about:
-        items = tuple(read_answer(item, returned) for item in about["items"])
+        if depth == 0 or len(about["items"]) > WIDTH_LIMIT:
+            raise ValueError("expected no longer list, and none in so many others")
+        items = tuple(read_answer(item, returned, depth - 1) for item in about["items"])
         return Several(read_text(about["other"]), items)
     if "other" in about:
         return Other(read_text(about["other"]))
@@ -129,6 +133,15 @@ def _floats(tensor: Tensor) -> Tensor:
     # torch compares no floating-point numbers of a single byte.
     if not tensor.dtype.is_floating_point or tensor.dtype.itemsize == 1 or tensor.dim() > DIMENSIONS_LIMIT:
         raise TypeError("expected floating-point numbers")
+    return tensor
+
+
+def _row(tensor: Tensor) -> Tensor:
+    """Plain numbers: (length,) of float64."""
+    if not tensor.dtype.is_floating_point or tensor.dtype.itemsize != 8 or tensor.dim() != 1:
+        raise TypeError("expected a row of numbers")
+    if len(tensor) > NUMBERS_LIMIT:
+        raise ValueError("expected fewer numbers")
     return tensor
 
 

@@ -17,15 +17,11 @@ import torch
 from torch import Tensor
 
 from grader.box.batches import Batches, Drawing
+from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
 
 MANY = 16
 """A longer list of plain numbers travels as one tensor."""
 
-NUMBERS_LIMIT = 1 << 20
-"""Entries of all that comes back from one call; the largest gradient of a course is far smaller."""
-
-DEPTH_LIMIT = 3
-WIDTH_LIMIT = 64
 WORDS_LIMIT = 500
 """Characters of a type's name."""
 

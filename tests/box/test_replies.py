@@ -12,12 +12,13 @@ from torch import Tensor
 
 from grader.answers import Returned
 from grader.box import payload
+from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
 from grader.box.box import Box, Source
 from grader.box.calls import ANSWERS_KEPT, Calls
 from grader.box.forked import Zygote
 from grader.box.frames import Frame
 from grader.box.process import Limits
-from grader.box.replies import KEPT_BYTES, Reply
+from grader.box.replies import KEPT_BYTES, Reply, read_answer
 from tests.box.test_frames import Genuine, box
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")
@@ -162,3 +163,32 @@ def test_who_draws_draws_the_same_whichever_parent_the_box_has() -> None:
                 found.add(opened.call("dx", calls()).content)
         parent.close()
     assert len(found) == 1
+
+
+def nested(depth: int) -> dict[str, object]:
+    return {"other": "list", "items": [nested(depth - 1)]} if depth else {"other": "int"}
+
+
+@pytest.mark.parametrize(
+    ("told", "tensor"),
+    [
+        ({"numbers": "p", "other": "list"}, torch.zeros(NUMBERS_LIMIT + 1, dtype=torch.float64)),
+        ({"numbers": "p", "other": "list"}, torch.zeros(3, dtype=torch.float16)),
+        ({"numbers": "p", "other": "list"}, torch.zeros(3, 2, dtype=torch.float64)),
+        ({"items": [{"other": "int"}] * (WIDTH_LIMIT + 1), "other": "list"}, torch.zeros(1)),
+        (nested(DEPTH_LIMIT + 1), torch.zeros(1)),
+    ],
+    ids=["too many", "of half a size", "a matrix", "too wide", "too deep"],
+)
+def test_no_more_is_read_than_an_honest_box_describes(told: dict[str, object], tensor: Tensor) -> None:
+    """A box may send what it likes; to look at each of a million numbers takes a judge minutes."""
+    with pytest.raises((TypeError, ValueError)):
+        read_answer(told, {"p": tensor})
+
+
+def test_as_much_is_read_as_an_honest_box_describes() -> None:
+    numbers = torch.zeros(NUMBERS_LIMIT, dtype=torch.float64)
+    assert read_answer({"numbers": "p", "other": "list"}, {"p": numbers}).tensor is numbers
+    wide = {"items": [{"other": "int"}] * WIDTH_LIMIT, "other": "list"}
+    assert len(read_answer(wide, {}).items) == WIDTH_LIMIT
+    assert read_answer(nested(DEPTH_LIMIT), {})
