@@ -15,8 +15,8 @@ import torch
 
 from grader.answers import Called, Failed
 from grader.box import trees
-from grader.box.calls import Arguments, Calls
-from grader.box.replies import Content, read_answer
+from grader.box.calls import Arguments, Calls, Replies, no_replies
+from grader.box.replies import Content, read_answer, weight
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
 from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
@@ -37,8 +37,15 @@ Asked = Mapping[str, tuple[tuple[Trial, Verdict], ...]]
 Told = tuple[str, frozenset[str], Content]
 """A function's name, the parameters it was asked with, and what came back from it."""
 
-KEPT = 1024
-"""Of what is worked out of replies, the latest that are kept: some dozens for each function of a course."""
+Reported = tuple[str, str, int | None, Told]
+"""What there is to say of an ask follows from it, the hints wished for, the stub's line and what was told."""
+
+ASKED_BYTES = 32 << 20
+REPORTS_BYTES = 32 << 20
+"""As much is kept of what is worked out of replies: some dozens for each function of a course."""
+
+REPORT_BYTES = 16 << 10
+"""What one report takes, written out; its words come on top."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Bench:
         reference: the instructor's solution by function name, None where the course has none.
         trajectories: what the functions that descend are held against, by function name.
         kept: what others work out about this exercise once and wish to keep, by their own name for it.
+        replies: what was read out of what came back.
         asked: what became of the trials of a function, by what came back from it.
         reports: what there is to say of an ask, by all that it follows from.
     """
@@ -60,9 +68,16 @@ class Bench:
     reference: Reference | None
     trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
-    asked: dict[Told, Asked] = field(default_factory=lambda: Recent(KEPT), repr=False, compare=False)
-    reports: dict[tuple[object, ...], Gradient] = field(
-        default_factory=lambda: Recent(KEPT), repr=False, compare=False
+    replies: Replies = field(default_factory=no_replies, repr=False, compare=False)
+    asked: dict[Told, Asked] = field(
+        default_factory=lambda: Recent(ASKED_BYTES, lambda told, asked: weight(told[-1])),
+        repr=False,
+        compare=False,
+    )
+    reports: dict[Reported, Gradient] = field(
+        default_factory=lambda: Recent(REPORTS_BYTES, lambda key, report: REPORT_BYTES + weight(key[-1][-1])),
+        repr=False,
+        compare=False,
     )
     _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=Recent, repr=False)
     _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=Recent, repr=False)
@@ -101,15 +116,13 @@ class Bench:
         key = (function.name, parameters)
         if key not in self._calls:
             called = {t.call: t.arguments for ask in function.asks for t in self.trials(ask, parameters)}
-            self._calls[key] = Calls(called[position] for position in sorted(called))
+            self._calls[key] = Calls((called[position] for position in sorted(called)), self.replies)
         return self._calls[key]
 
     def forget(self) -> None:
         """Forget what came back before, so that the same is checked and diagnosed as if for the first time."""
-        self.asked.clear()
-        self.reports.clear()
-        for calls in self._calls.values():
-            calls.replies.clear()
+        for kept in (self.replies, self.asked, self.reports):
+            kept.clear()
 
     def after(self, function: Function) -> tuple[str, ...]:
         """The arguments a function may change in place, and is graded by."""

@@ -204,9 +204,10 @@ def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradi
     if heard.told is None or heard.stub is None:
         return _report(bench, ask, heard.about(ask), hints).timed(heard.seconds)
     key = (ask, hints, heard.stub.line, heard.told)
-    if key not in bench.reports:
-        bench.reports[key] = _report(bench, ask, heard.about(ask), hints)
-    return bench.reports[key].timed(heard.seconds)
+    told = bench.reports.get(key)
+    if told is None:
+        told = bench.reports[key] = _report(bench, ask, heard.about(ask), hints)
+    return told.timed(heard.seconds)
 
 
 def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:

@@ -145,7 +145,7 @@ class Box:
             output = replies.read_text(reply.head["output"]) or None
             content = None if after else replies.content_of(told, output, reply.body)
             called = calls.replies.get(content) if content else None
-            if called is None:
+            if called is None or len(called) > len(calls):
                 called = replies.read_calls(told, payload.unpack(reply.body), len(calls))
                 if content:
                     calls.replies[content] = called

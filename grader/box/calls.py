@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from grader.answers import Called
 from grader.box.frames import Frame
-from grader.box.replies import Content
+from grader.box.replies import Content, weight
 from grader.recent import Recent
 
 if TYPE_CHECKING:
@@ -18,20 +18,36 @@ Arguments = Mapping[str, Any]
 """What a function is called with in one case, by parameter name: tensors, numbers, lists of them, batches."""
 
 
-ANSWERS_KEPT = 32
-"""Of one function, the latest replies that are kept: right answers agree bit for bit in a few ways."""
+Replies = Recent[Content, tuple[Called, ...]]
+"""What was read out of replies: the same words and bytes say the same, whichever function they come from."""
+
+REPLIES_BYTES = 16 << 20
+"""As much is kept; right answers agree bit for bit in a few ways, and thousands of them fit."""
+
+
+def no_replies() -> Replies:
+    """A memory for what will be read out of replies."""
+    return Recent(REPLIES_BYTES, lambda content, called: weight(content))
 
 
 class Calls(tuple[Arguments, ...]):
-    """Every call of one function: what it is called with, packed once and sent to any number of boxes."""
+    """Every call of one function: what it is called with, packed once and sent to any number of boxes.
 
-    @cached_property
-    def replies(self) -> Recent[Content, tuple[Called, ...]]:
-        """What was read out of earlier replies: the same words and bytes say the same."""
-        return Recent(ANSWERS_KEPT)
+    Args:
+        cases: the calls.
+        replies: what was read out of earlier replies.
+    """
+
+    replies: Replies
+
+    def __new__(cls, cases: Iterable[Arguments], replies: Replies | None = None) -> Self:
+        """Take the calls as they are."""
+        made = super().__new__(cls, cases)
+        made.replies = no_replies() if replies is None else replies
+        return made
 
     def request(self, of: str, function: str, after: tuple[str, ...], watch: bool) -> Frame:
-        """The request that asks a box for them; see :meth:`Box.call`."""
+        """The request that asks a box for them; see :meth:`grader.box.box.Box.call`."""
         key = (of, function, after, watch)
         if key not in self._requests:
             cases, body = self.packed

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 Content = tuple[str, bytes]
 """What came back from a function: the words of its reply and its bytes, which tell two replies apart."""
 
-KEPT_BYTES = 1 << 16
+WORDS_KEPT = 1 << 12
+BYTES_KEPT = 1 << 16
 """A longer reply is not kept; those of a right function are shorter."""
+
+OBJECTS = 20
+"""Bytes that objects take, for each character that tells of them."""
 
 DIMENSIONS_LIMIT = 64
 """torch itself can do little with a tensor of more."""
@@ -74,7 +78,13 @@ Watch = Callable[[Progress], bool]
 def content_of(told: Sequence[Any], output: str | None, body: bytes) -> Content | None:
     """All that came back but its number, None where it is too long to be kept."""
     words = repr((told, output))  # which tells plain values apart, their types included
-    return (words, body) if len(words) + len(body) <= KEPT_BYTES else None
+    return (words, body) if len(words) <= WORDS_KEPT and len(body) <= BYTES_KEPT else None
+
+
+def weight(content: Content) -> int:
+    """About how many bytes it takes to keep what a reply says: its words become objects, its bytes tensors."""
+    words, body = content
+    return OBJECTS * len(words) + 2 * len(body)
 
 
 def read_calls(told: Sequence[Any], returned: Mapping[str, Tensor], most: int) -> tuple[Called, ...]:

@@ -15,6 +15,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from grader.recent import Recent
 from grader.reports import wording
 from grader.reports.curve import HEIGHT, WIDTH, Plot
 from grader.reports.heat import Heat
@@ -36,8 +37,11 @@ FOLD = 4
 PIECES = ("card_of", "forward_of", "row_of")
 """Macros of ``pieces.html.jinja`` that are handed all they print."""
 
-PIECES_KEPT = 1024
-"""Of each of them, and of the views they show, the latest that are kept for the next scorecard."""
+PIECES_BYTES = 16 << 20
+"""Of each of them so much is kept for the next scorecard, the latest."""
+
+VIEWS_KEPT = 1024
+"""Of what they show, the latest that are kept."""
 
 GROUPS = (
     ("To fix", (Tone.WRONG, Tone.BROKE)),
@@ -220,10 +224,13 @@ def environment() -> Environment:
 
 def _kept(environment: Environment, name: str) -> Callable[..., Markup]:
     """A macro that keeps what it came to: most scorecards of a class have most of their pieces in common."""
+    kept: Recent[tuple[Hashable, ...], Markup] = Recent(PIECES_BYTES, lambda arguments, markup: len(markup))
 
-    @lru_cache(maxsize=PIECES_KEPT)
     def piece(*arguments: Hashable) -> Markup:
-        markup: Markup = getattr(environment.get_template("pieces.html.jinja").module, name)(*arguments)
+        markup = kept.get(arguments)
+        if markup is None:
+            markup = getattr(environment.get_template("pieces.html.jinja").module, name)(*arguments)
+            kept[arguments] = markup
         return markup
 
     return piece
@@ -267,7 +274,7 @@ def _gradients(index: int, exercise: ExerciseResult) -> tuple[GradientView, ...]
     )
 
 
-@lru_cache(maxsize=PIECES_KEPT)
+@lru_cache(maxsize=VIEWS_KEPT)
 def _gradient(
     anchor: str, gradient: Gradient, written: tuple[str, str, bool], through: tuple[ForwardLine, ...]
 ) -> GradientView:
@@ -287,7 +294,7 @@ def _exercise(index: int, result: ExerciseResult, views: Sequence[GradientView])
     )
 
 
-@lru_cache(maxsize=PIECES_KEPT)
+@lru_cache(maxsize=VIEWS_KEPT)
 def _forward(
     anchor: str, forward: tuple[ForwardLine, ...], chips: tuple[Chip, ...], passed: frozenset[str]
 ) -> ForwardView:

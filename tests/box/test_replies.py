@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from ast import literal_eval
 
 import pytest
 import torch
@@ -13,12 +14,12 @@ from torch import Tensor
 from grader.answers import Returned
 from grader.box import payload
 from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
-from grader.box.box import Box, Source
-from grader.box.calls import ANSWERS_KEPT, Calls
+from grader.box.box import Box, BoxDied, Source
+from grader.box.calls import REPLIES_BYTES, Calls, no_replies
 from grader.box.forked import Zygote
 from grader.box.frames import Frame
 from grader.box.process import Limits
-from grader.box.replies import KEPT_BYTES, Reply, read_answer
+from grader.box.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, weight
 from tests.box.test_frames import Genuine, box
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")
@@ -87,20 +88,51 @@ def test_what_is_printed_belongs_to_a_reply() -> None:
 
 def test_long_replies_and_changed_arguments_are_not_kept() -> None:
     asking = calls()
-    long = asked(asking, f"import torch\ndef dx(x):\n    return torch.ones({KEPT_BYTES // 4 + 1})\n".encode())
+    long = asked(asking, f"import torch\ndef dx(x):\n    return torch.ones({BYTES_KEPT // 4 + 1})\n".encode())
     wordy = asked(
-        asking, f"def dx(x):\n    return [{{}}] * 60, [[{{}}] * 60] * 60, '{'x' * KEPT_BYTES}'\n".encode()
+        asking, f"def dx(x):\n    return [{{}}] * 60, [[{{}}] * {WORDS_KEPT // 60}] * 60\n".encode()
     )
     changed = asked(asking, SOURCE.content, after=True)
     assert (long.content, wordy.content, changed.content) == (None, None, None)
     assert not asking.replies
 
 
-def test_only_the_latest_are_kept() -> None:
-    asking = calls()
-    for number in range(ANSWERS_KEPT + 3):
-        asked(asking, f"def dx(x):\n    return x * {number}\n".encode())
-    assert len(asking.replies) == ANSWERS_KEPT
+def test_what_is_kept_has_a_limit_whoever_replies_what_to_whom() -> None:
+    """As many replies as are sent, to calls of as many kinds as there are."""
+    replies = no_replies()
+    for number in range(12):
+        asking = Calls(calls(), replies)
+        content = asked(asking, f"def dx(x):\n    return x * {number}\n".encode()).content
+        assert content in replies
+    assert len(replies) == 12
+    for number in range(2 * REPLIES_BYTES // BYTES_KEPT):
+        replies[str(number), bytes(BYTES_KEPT)] = ()
+        assert sum(map(weight, replies)) <= REPLIES_BYTES
+    assert (str(number), bytes(BYTES_KEPT)) in replies
+    assert content not in replies
+
+
+def test_a_reply_to_more_calls_is_no_reply_to_fewer() -> None:
+    """Though it says the same: it is read anew, and found to be too long."""
+    two = calls()
+    genuine = Genuine()
+    with box(lambda request: (lambda head, body: Frame(head, body).encode())(*genuine(request))) as opened:
+        opened.load(SOURCE, ["dx"])
+        content = opened.call("dx", two).content
+    genuine.close()
+    one = Calls(two[:1], two.replies)
+    told, output = literal_eval(content[0])
+
+    def forged(request: Frame) -> bytes:
+        if request.head["do"] == "load":
+            return Frame({"stubs": [], "id": request.head["id"], "output": ""}).encode()
+        head = dict(zip(("answers", "after", "taken"), told, strict=True))
+        return Frame({**head, "id": request.head["id"], "output": output}, content[1]).encode()
+
+    with box(forged) as opened:
+        opened.load(SOURCE, ["dx"])
+        with pytest.raises(BoxDied):
+            opened.call("dx", one)
 
 
 SIZES = st.lists(st.integers(0, 4), max_size=3)
