@@ -33,7 +33,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOF
 
 @dataclass(frozen=True)
 class Entry:
-    """A regular file in an archive; ``place`` is what the archive calls it, and not to be used as a path."""
+    """A file in an archive; ``place`` is what the archive calls it, and not to be used as a path."""
 
     place: PurePosixPath
     _archive: zipfile.ZipFile
@@ -43,9 +43,11 @@ class Entry:
         """Its bytes, at most one more than the limit; what lies beyond is not even unpacked.
 
         Raises:
-            Unpackable: it is broken, encrypted, or a bomb.
+            Unpackable: it is a link, broken, encrypted, or a bomb.
         """
         info = self._info
+        if not stat.S_ISREG(_mode(info)):
+            raise Unpackable("expected a regular file")
         if info.file_size > max(limit, RATIO_LIMIT * info.compress_size):
             raise Unpackable(f"would unpack from {info.compress_size} to {info.file_size} bytes")
         try:
@@ -57,7 +59,7 @@ class Entry:
 
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[list[Entry]]:
-    """The regular files in an archive: no folders, no links, nothing with a name that climbs.
+    """The files in an archive: no folders, nothing with a name that climbs; links are told, and lead nowhere.
 
     Args:
         source: the archive, as a file or as its bytes.
@@ -78,8 +80,12 @@ def opened(source: Path | bytes) -> Iterator[list[Entry]]:
 
 
 def _is_plain(info: zipfile.ZipInfo) -> bool:
-    mode = info.external_attr >> 16
-    kind = stat.S_IFMT(mode)
     parts = PurePosixPath(info.filename).parts
     climbs = ".." in parts or info.filename.startswith(("/", "\\"))
-    return not info.is_dir() and kind in (0, stat.S_IFREG) and bool(parts) and not climbs
+    return not info.is_dir() and bool(parts) and not climbs
+
+
+def _mode(info: zipfile.ZipInfo) -> int:
+    """What kind of file it is; an archive from a system without kinds says nothing, and holds regular files."""
+    mode = info.external_attr >> 16
+    return mode if stat.S_IFMT(mode) else mode | stat.S_IFREG

@@ -129,6 +129,7 @@ VISIBILITY = ["visible", "after_due_date", "after_published", "hidden"]
     metavar="N",
     help="Submissions graded at a time, those that hang not counted.  [default: the cores]",
 )
+@click.option("--single", is_flag=True, help="PATH is one student's work, whatever is in it.")
 @click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded.")
 @click.option(
     "--roster",
@@ -170,6 +171,7 @@ def grade_submissions(
     memory_limit: int | None,
     hints: str,
     jobs: int | None,
+    single: bool,
     regrade: bool,
     roster: Path | None,
     reports: tuple[str, ...],
@@ -192,9 +194,10 @@ def grade_submissions(
 
     wanted = _wanted(reports, assignment, exported, commit_time) if reports else None
     home = _course(course, paths[0])
-    workshop = Workshop(home, exercises, Settings(seed, words, time_limit, memory_limit, hints))
+    settings = Settings(seed, words, time_limit, memory_limit, hints)
     students = _students(roster) if roster is not None else ()
-    with laid_out(paths, home.ids, exercises) as layout:
+    with laid_out(paths, home.ids, exercises, single=single) as layout:
+        workshop = Workshop(home, exercises, settings, layout.troubles)
         for notice in layout.notices:
             click.echo(f"grade: {notice}", err=True)
         if len(layout.found) == 1 and not students:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,12 +44,16 @@ def load(path: Path) -> tuple[Student, ...]:
         raise OperatorError(f"--roster {path}: expected a UTF-8 CSV file: {error}") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    titles, *rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)] or [[]]
+    try:
+        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise OperatorError(f"--roster {path}: expected a CSV file: {error}") from error
+    titles, *rows = [row for row in lines if any(map(str.strip, row))] or [[]]
     columns = _columns(titles)
     if not columns.keys() & {"id", "name", "email", "last"}:
         found = ", ".join(titles) or "nothing"
         raise OperatorError(f"--roster {path}: expected a first line of titles, id,name,email, found {found}")
-    students = dict.fromkeys(_student(columns, row) for row in rows)
+    students = dict.fromkeys(_student(columns, row) for row in rows if not _is_of_points(row))
     if not students:
         raise OperatorError(f"--roster {path}: expected at least one student, found none")
     return tuple(students)
@@ -128,7 +133,8 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").split()).casefold()
+    # A letter with a sign above it has two spellings; files from macOS have the one, most rosters the other.
+    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split()).casefold()
 
 
 def _columns(titles: Iterable[str]) -> Mapping[str, int]:
@@ -144,6 +150,11 @@ def _student(columns: Mapping[str, int], row: Sequence[str]) -> Student:
     cells = {name: row[index].strip() for name, index in columns.items() if index < len(row)}
     full = " ".join(filter(None, (cells.get("first"), cells.get("last"))))
     return Student(cells.get("id", ""), cells.get("name") or full, cells.get("email", ""))
+
+
+def _is_of_points(row: Sequence[str]) -> bool:
+    """Whether a line of a Canvas export is no student's, but says how many points there are."""
+    return row[0].strip() == "Points Possible"
 
 
 def _label(student: Student) -> str:

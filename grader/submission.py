@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.box.box import Source
@@ -42,6 +42,14 @@ class HandedIn:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """A file that cannot be taken, and why."""
+
+    filename: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class Submission:
     """One student's work.
 
@@ -56,6 +64,13 @@ class Submission:
     path: Path
     digest: str
     files: Mapping[str, HandedIn] = field(repr=False)
+
+    def lacking(self, exercise_ids: Sequence[str], trouble: Trouble) -> Submission:
+        """The same, with what could not be taken in place of each of these exercises that is not there."""
+        lost = HandedIn(trouble.filename, problem=trouble.problem)
+        files = {**{name: lost for name in exercise_ids if name not in self.files}, **self.files}
+        told = "\0".join((self.digest, trouble.filename, trouble.problem))
+        return replace(self, digest=hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(), files=files)
 
 
 def find(paths: Sequence[Path], exercise_ids: Sequence[str], only: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -85,7 +100,7 @@ def _find(path: Path, exercise_ids: Sequence[str], only: Sequence[str]) -> Itera
             raise SubmissionError(f"{path}: expected a folder, a .py or an .ipynb file")
         yield path
         return
-    if _is_submission(path, exercise_ids):
+    if is_submission(path, exercise_ids):
         yield path
         return
     try:
@@ -100,7 +115,7 @@ def _find(path: Path, exercise_ids: Sequence[str], only: Sequence[str]) -> Itera
     yield from inside
 
 
-def _is_submission(folder: Path, exercise_ids: Sequence[str]) -> bool:
+def is_submission(folder: Path, exercise_ids: Sequence[str]) -> bool:
     """Whether a folder is one student's work: it has a file named after an exercise, or one notebook."""
     named = any(os.path.lexists(folder / f"{name}{PYTHON}") for name in exercise_ids)
     return named or len(list(folder.glob(f"*{NOTEBOOK}"))) == 1
@@ -127,7 +142,7 @@ def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> S
         # Where it leads to is not the student's: another's work, or the reference.
         found = HandedIn(path.name, problem="expected a folder or a file, found a symbolic link")
         return Submission(name_of(path), path, _digest({}), dict.fromkeys(exercise_ids, found))
-    modules = _modules(path) if path.is_dir() else {path.name: _bytes(path)}
+    modules = _modules(path, exercise_ids) if path.is_dir() else {path.name: _bytes(path)}
     files = dict(_files(modules, exercise_ids, only))
     return Submission(name_of(path), path, _digest(modules), files)
 
@@ -164,10 +179,19 @@ def name_of(path: Path) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _modules(folder: Path) -> dict[str, bytes | str]:
-    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them."""
+def limit_of(filename: str) -> int:
+    """How many bytes a file of that name may have."""
+    return NOTEBOOK_LIMIT if filename.endswith(NOTEBOOK) else SIZE_LIMIT
+
+
+def _modules(folder: Path, exercise_ids: Sequence[str]) -> dict[str, bytes | str]:
+    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them.
+
+    Where there are too many, those that are named after exercises are among those taken.
+    """
     paths = sorted(path for path in folder.iterdir() if path.suffix in (PYTHON, NOTEBOOK))
-    return {path.name: _bytes(path) for path in paths[:FILES_LIMIT]}
+    first = sorted(paths, key=lambda path: path.stem not in exercise_ids)[:FILES_LIMIT]
+    return {path.name: _bytes(path) for path in sorted(first)}
 
 
 def _script(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
@@ -204,7 +228,7 @@ def _bytes(path: Path) -> bytes | str:
             return f"expected a regular file, found a {_kind(mode)}"
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
-            limit = NOTEBOOK_LIMIT if path.suffix == NOTEBOOK else SIZE_LIMIT
+            limit = limit_of(path.name)
             content = file.read(limit + 1)
     except OSError as error:
         return f"cannot be read: {error.strerror}"

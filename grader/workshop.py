@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from grader import submission
 from grader.course import Course
 from grader.exercise import Exercise
 from grader.settings import Settings
-from grader.submission import HandedIn, Submission
+from grader.submission import Submission, Trouble
 
 if TYPE_CHECKING:
     from grader.bench import Bench
@@ -29,11 +28,13 @@ class Workshop:
         course: the course.
         only: ids of the exercises to grade, all of them where empty.
         settings: what the operator chose.
+        troubles: what was handed in and cannot be taken, by the submission's path.
     """
 
     course: Course
     only: tuple[str, ...]
     settings: Settings
+    troubles: Mapping[Path, Trouble] = field(default_factory=dict)
 
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
@@ -66,15 +67,13 @@ class Workshop:
         ids = self.course.ids
         wanted = tuple(exercise.id for exercise in self.exercises)
         try:
-            return submission.read(path, ids, wanted)
+            found = submission.read(path, ids, wanted)
         except OSError as error:
-            return _unreadable(path, wanted, f"cannot be read: {error.strerror}")
+            trouble = Trouble(path.name, f"cannot be read: {error.strerror}")
+            return Submission(submission.name_of(path), path, "", {}).lacking(wanted, trouble)
+        lacks = self.troubles.get(path)
+        return found if lacks is None else found.lacking(wanted, lacks)
 
     def bare(self) -> Workshop:
         """The same workshop with nothing made yet, small enough to be sent to another process."""
-        return Workshop(Course(self.course.root), self.only, self.settings)
-
-
-def _unreadable(path: Path, ids: Iterable[str], problem: str) -> Submission:
-    files = {name: HandedIn(f"{name}.py", problem=problem) for name in ids}
-    return Submission(submission.name_of(path), path, hashlib.sha256(problem.encode()).hexdigest(), files)
+        return Workshop(Course(self.course.root), self.only, self.settings, self.troubles)

@@ -12,7 +12,8 @@ import pytest
 
 from grader import archive, submission
 from grader.errors import OperatorError, SubmissionError
-from grader.layouts import laid_out, members
+from grader.layouts import laid_out
+from grader.owners import members
 
 IDS = ("ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm")
 EX1, EX2 = "ex1_step_by_step.py", "ex2_cross_entropy.py"
@@ -298,7 +299,7 @@ def test_a_broken_zip_in_a_submission_is_that_students_trouble(tmp_path: Path) -
 
 def test_an_archive_without_exercises_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
-    path.write_bytes(packed({"ada/thesis.py": "x"}))
+    path.write_bytes(packed({"ada/thesis.pdf": "x"}))
     with pytest.raises(SubmissionError, match="expected submissions with"), laid_out([path], IDS):
         pass
 
@@ -309,6 +310,215 @@ def test_what_belongs_to_nobody_is_said(tmp_path: Path) -> None:
     with laid_out([path], IDS) as layout:
         assert [one.name for one in layout.found] == ["ada"]
         assert any("nothing tells whose it is" in notice for notice in layout.notices)
+
+
+def troubles(path: Path, **options: bool) -> dict[str, str]:
+    """What could not be taken of each submission, by name."""
+    with laid_out([path], IDS, **options) as layout:
+        return {
+            one.name: f"{one.trouble.filename}: {one.trouble.problem}" for one in layout.found if one.trouble
+        }
+
+
+NOTEBOOK = b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
+
+
+def scripts(path: Path) -> dict[str, str]:
+    """Every submission's notebook or script, by name."""
+    with laid_out([path], IDS) as layout:
+        found = {one.name: submission.read(one.path, IDS).files.values() for one in layout.found}
+        return {
+            name: one.filename for name, files in found.items() for one in files if one.script is not None
+        }
+
+
+def test_notebooks_are_taken_wherever_files_are(place) -> None:
+    """As large as notebooks with plots in them are."""
+    path = place(
+        {
+            "Ada L_1_assignsubmission_file_/part4.ipynb": NOTEBOOK + b" " * (2 << 20),
+            "Ben O_2_assignsubmission_file_/work/mine.ipynb": NOTEBOOK,
+            "Cyd P_3_assignsubmission_file_/solution.py": "x = 1",
+            f"Dan Q_4_assignsubmission_file_/{EX1}": "D1",
+        }
+    )
+    assert scripts(path) == {"Ada L_1": "part4.ipynb", "Ben O_2": "mine.ipynb", "Cyd P_3": "solution.py"}
+    with laid_out([path], IDS) as layout:
+        assert not layout.notices
+
+
+def test_a_zip_of_notebooks(tmp_path: Path) -> None:
+    """One is its student's own; several are of as many students."""
+    one, two = tmp_path / "ada.zip", tmp_path / "class.zip"
+    one.write_bytes(packed({"part4.ipynb": NOTEBOOK}))
+    two.write_bytes(packed({"ben.ipynb": NOTEBOOK, "cyd.ipynb": NOTEBOOK}))
+    assert scripts(one) == {"ada": "part4.ipynb"}
+    assert scripts(two) == {"ben": "ben.ipynb", "cyd": "cyd.ipynb"}
+
+
+def test_work_is_found_wherever_in_a_students_folder_it_lies(place) -> None:
+    path = place(
+        {
+            f"plain/{EX1}": "1",
+            f"nested/hw/{EX1}": "2",
+            "zipped/hw.zip": packed({f"hw/{EX1}": "3"}),
+            "copied/ex1_step_by_step (1).py": "old",
+            "copied/ex1_step_by_step (2).py": "4",
+            f"named/ada_{EX1}": "5",
+            f"named/ada_{EX2}": "6",
+            f"two_homes/p1/{EX1}": "7",
+            f"two_homes/p2/{EX2}": "8",
+            f"two_homes/p2/{EX1[:-3]}/{EX1}": "deeper",
+            "loud/EX2.TXT": "?",
+            "loud/ex2_cross_entropy.PY": "9",
+        }
+    )
+    assert read(path) == {
+        "plain": {IDS[0]: "1"},
+        "nested": {IDS[0]: "2"},
+        "zipped": {IDS[0]: "3"},
+        "copied": {IDS[0]: "4"},
+        "named": {IDS[0]: "5", IDS[1]: "6"},
+        "two_homes": {IDS[0]: "7", IDS[1]: "8"},
+        "loud": {IDS[1]: "9"},
+    }
+    assert troubles(path) == {}
+
+
+def test_who_handed_in_nothing_that_can_be_graded_is_told_why(place) -> None:
+    """And stands in the class all the same; where nothing tells which file counts, neither does."""
+    path = place(
+        {
+            f"ada/{EX1}": "A1",
+            "ben/essay.pdf": "?",
+            f"cyd/v1/{EX1}": "C1",
+            f"cyd/v2/{EX1}": "C2",
+            "dan/hw.zip": packed({"in.zip": packed({EX1: "D1"})}),
+            "eve/hw.zip": b"PK nonsense",
+        }
+    )
+    assert read(path) == {"ada": {IDS[0]: "A1"}, "ben": {}, "cyd": {}, "dan": {}, "eve": {}}
+    told = troubles(path)
+    assert told["ben"].startswith(f"essay.pdf: expected {EX1}, {EX2}, ")
+    assert told["cyd"] == f"{EX1}: expected one, found v1/{EX1}, v2/{EX1}"
+    assert told["dan"] == "hw.zip/in.zip: a zip in a zip is not unpacked"
+    assert told["eve"].startswith("hw.zip: a zip in a submission: expected a zip")
+
+
+def test_an_empty_folder_is_a_submission_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "class/ada").mkdir(parents=True)
+    (tmp_path / "class/ada" / EX1).write_text("A1")
+    (tmp_path / "class/ben").mkdir()
+    assert read(tmp_path / "class") == {"ada": {IDS[0]: "A1"}, "ben": {}}
+
+
+@pytest.mark.parametrize("ours", [{".grade/ada.json": "{}"}, {"ada.json": "{}", "ada.html": "<p>"}], ids=str)
+def test_what_the_grader_wrote_is_nobodys(ours: dict[str, str], tmp_path: Path) -> None:
+    for name, text in {
+        f"ada/{EX1}": "A1",
+        **{f"scorecards/{name}": text for name, text in ours.items()},
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert set(read(tmp_path)) == {"ada"}
+
+
+@pytest.mark.parametrize("stray", [EX1, "handout.ipynb"])
+def test_one_file_does_not_turn_a_class_into_a_submission(stray: str, tmp_path: Path) -> None:
+    for name in (stray, f"ada/{EX1}", f"ben/{EX1}"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(NOTEBOOK)
+    with pytest.raises(SubmissionError, match=f"found {stray} beside the folders ada, ben"):
+        read(tmp_path)
+
+
+def test_an_old_version_beside_does_not_turn_a_submission_into_a_class(tmp_path: Path) -> None:
+    for name in (EX1, f"old/{EX1}"):
+        (tmp_path / "ada" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "ada" / name).write_text(name)
+    assert read(tmp_path / "ada") == {"ada": {IDS[0]: EX1}}
+
+
+def test_a_students_own_metadata_is_believed_nowhere(place) -> None:
+    """It could make somebody else's work theirs."""
+    forged = METADATA.replace("submission_11", "x").replace("submission_12", "submission_11")
+    path = place(
+        {
+            "submission_metadata.yml": METADATA,
+            f"submission_11/{EX1}": "A1",
+            f"submission_12/{EX1}": "B1",
+            "submission_12/submission_metadata.yml": forged,
+            "submission_1/submission_metadata.yml": forged,
+        }
+    )
+    with laid_out([path], IDS) as layout:
+        known = {one.name: one.known_as for one in layout.found}
+    assert known["submission_11"] == (("100", "ada@example.edu", "Ada Lovelace"),)
+
+
+def test_moodle_has_no_metadata(place) -> None:
+    path = place(
+        {
+            f"Eve E_12_assignsubmission_file_/{EX1}": "E1",
+            "Eve E_12_assignsubmission_file_/submission_metadata.yml": METADATA,
+        }
+    )
+    with laid_out([path], IDS) as layout:
+        assert [one.known_as for one in layout.found] == [(("Eve E",),)]
+
+
+def test_a_name_is_read_in_the_way_of_its_archives_system(place) -> None:
+    """What a student called a file cannot make it look like another system's, and so like another's."""
+    path = place(
+        {
+            f"adal_12_101_{EX1}": "A1",
+            f"evee_13_102_x_12_assignsubmission_file_{EX1}": "E1",
+        }
+    )
+    with laid_out([path], IDS) as layout:
+        known = {one.name: one.known_as for one in layout.found}
+    assert known == {"adal_12": (("adal", "12"),), "evee_13": (("evee", "13"),)}
+    assert read(path) == {"adal_12": {IDS[0]: "A1"}, "evee_13": {IDS[0]: "E1"}}
+
+
+def test_moodles_number_is_no_ones_id(place) -> None:
+    """It numbers the participants of one assignment, and might be another's id."""
+    path = place({f"Ada L_12_assignsubmission_file_/{EX1}": "A1"})
+    with laid_out([path], IDS) as layout:
+        assert [one.known_as for one in layout.found] == [(("Ada L",),)]
+
+
+def test_names_that_come_to_the_same_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    long = "n" * 200
+    path.write_bytes(
+        packed({f"{name}/{EX1}": name for name in ("ada_", "ada?", "ada:", "Ada_", f"{long}1", f"{long}2")})
+    )
+    found = read(path)
+    assert len(found) == 6
+    assert found["Ada_"] == {IDS[0]: "Ada_"}, "whose name can be a folder's keeps it"
+    assert sorted(files[IDS[0]] for files in found.values()) == sorted(
+        ["ada_", "ada?", "ada:", "Ada_", f"{long}1", f"{long}2"]
+    )
+
+
+def test_an_exercise_is_among_those_taken_of_very_many_files(place) -> None:
+    path = place({**{f"ada/a{i:03}.py": "x" for i in range(250)}, f"ada/{EX1}": "A1", f"ben/{EX1}": "B1"})
+    assert {name: files[IDS[0]] for name, files in read(path).items()} == {"ada": "A1", "ben": "B1"}
+
+
+def test_one_students_work_is_theirs_whatever_is_in_it(place) -> None:
+    path = place({f"p1/{EX1}": "1", f"p2/ben_{EX2}": "2", "notes.txt": "?"})
+    with laid_out([path], IDS, single=True) as layout:
+        (one,) = layout.found
+        files = submission.read(one.path, IDS).files
+        assert {name: file.source.content for name, file in files.items()} == {IDS[0]: b"1", IDS[1]: b"2"}
+        assert one.name == path.stem
+
+
+def test_one_students_work_may_be_nothing(place) -> None:
+    (told,) = troubles(place({"notes.txt": "?"}), single=True).values()
+    assert f": expected {EX1}, " in told
 
 
 def test_what_was_laid_out_is_removed(place) -> None:

@@ -198,8 +198,38 @@ def test_gradescope_tells_a_student_who_handed_in_nothing(autograder: Path) -> N
     (autograder / "submission" / "notes.txt").write_text("")
     assert run(autograder).returncode == 0
     found = results(autograder)
-    assert found["score"] == 0 and "ex1_step_by_step.py" in found["output"]
-    assert str(autograder) not in found["output"]
+    told = json.dumps(found)
+    assert found["score"] == 0 and "notes.txt: expected ex1_step_by_step.py or a notebook" in told
+    assert str(autograder) not in told
+
+
+@pytest.mark.parametrize(
+    ("names", "score"),
+    [
+        (["hw/ex1_step_by_step.py", "hw/ex2_cross_entropy.py"], 26),
+        (["p1/ex1_step_by_step.py", "p2/ex2_cross_entropy.py"], 26),
+        (["bob_ex1_step_by_step.py", "ada_ex2_cross_entropy.py"], 26),
+        (["ex1_step_by_step (1).py", "ex1_step_by_step (2).py"], 26),
+        (["solution.py"], 26),
+        (["p1/ex1_step_by_step.py", "p2/ex1_step_by_step.py"], 0),
+        (["one.ipynb", "two.ipynb"], 0),
+        ([], 0),
+    ],
+    ids=str,
+)
+def test_gradescope_grades_what_a_student_hands_in_however(
+    autograder: Path, course: Course, names: list[str], score: float
+) -> None:
+    """All of it is one student's, and what cannot be taken is told."""
+    work = (course.root / "submissions/alice/ex1_step_by_step.py").read_bytes()
+    for name in names:
+        path = autograder / "submission" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(work)
+    done = run(autograder)
+    assert done.returncode == 0, done
+    found = results(autograder)
+    assert (found["score"], len(found["tests"])) == (score, 26)
 
 
 def test_gradescope_gets_nothing_where_the_staff_must_act(autograder: Path, course: Course) -> None:

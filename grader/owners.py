@@ -1,0 +1,197 @@
+"""Whose each file of a class is: told by names alone, each archive in the one way that is its system's.
+
+====================  ==================================================================
+Moodle                ``Ada Lovelace_12345_assignsubmission_file_/ex1_step_by_step.py``,
+                      or folder and file in one name
+Canvas                ``lovelaceada_LATE_340934_208490284_ex1_step_by_step-1.py``
+Gradescope            ``assignment_1_export/submission_2/ex1_step_by_step.py``, and in
+                      ``assignment_1_export/submission_metadata.yml`` who that is
+others                a folder per student, or ``name_ex1_step_by_step.py``
+====================  ==================================================================
+
+A name is looked at only where the class lies: deeper down, names are the students' own, and must not be able to
+make their work somebody else's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from grader import archive
+from grader.portfolio import ZIP, Piece, exercise_of
+
+METADATA = "submission_metadata.yml"
+
+Persons = tuple[tuple[str, ...], ...]
+"""All that each of those who handed something in is known as: ids, addresses and names."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a file is: the name of their folder, what else they are known as, and its place in their work."""
+
+    folder: str
+    known_as: Persons
+    place: PurePosixPath
+
+
+def moodle(name: str) -> Owner | None:
+    """Whose a file or folder is by a name of Moodle's, whose number is of this assignment alone."""
+    found = re.fullmatch(r"(.+?)_(\d+)_assignsubmission_(?:file|onlinetext)(?:_(.*))?", name)
+    if found is None:
+        return None
+    who = found[1].strip()
+    return Owner(f"{who}_{found[2]}", ((who,),), PurePosixPath(found[3] or ""))
+
+
+def canvas(name: str) -> Owner | None:
+    """Whose a file is by a name of Canvas's, whose first number is the user's."""
+    found = re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+)", name)
+    if found is None:
+        return None
+    who = found[1].strip()
+    return Owner(f"{who}_{found[2]}", ((who, found[2]),), PurePosixPath(found[3]))
+
+
+SYSTEMS: tuple[Callable[[str], Owner | None], ...] = (canvas, moodle)
+"""Those that put into names whose a file is; where two can be meant, the first."""
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Tells whose each file is.
+
+    Args:
+        ids: all exercises of the course.
+        system: what names are read by, None where no system's name is among them.
+        members: who handed in which folder, where the archive tells.
+        around: the folders around all students' work: ``class`` in ``class/ada/ex1.py``.
+    """
+
+    ids: Sequence[str]
+    system: Callable[[str], Owner | None] | None
+    members: Mapping[str, Persons]
+    around: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], ids: Sequence[str]) -> Owners:
+        """The owners of some files, all of which are given."""
+        places = [one.place for one in pieces if one.is_gradable or one.suffix == ZIP]
+        metadata = _metadata(pieces, places)
+        around = metadata.place.parts[:-1] if metadata is not None else _around(places, ids)
+        system = _system([one.place.parts[len(around)] for one in pieces if _is_in(one.place, around)])
+        known = _members(metadata) if metadata is not None and system is None else {}
+        return cls(ids, system, known, around)
+
+    def owner(self, place: PurePosixPath) -> Owner | None:
+        """Whose a file is, None where nothing tells."""
+        if not _is_in(place, self.around):
+            return None
+        first, *rest = place.parts[len(self.around) :]
+        named = self.system(first) if self.system is not None else None
+        if named is not None and (rest or named.place.name):
+            return Owner(named.folder, named.known_as, named.place.joinpath(*rest))
+        if rest:
+            return Owner(first, self.members.get(first, ()), PurePosixPath(*rest))
+        return flat(first, self.ids) if self.system is None else None
+
+
+def flat(name: str, ids: Iterable[str]) -> Owner | None:
+    """Whose a file is that has a name before the exercise's, as ``name_ex1_step_by_step.py``."""
+    for exercise in ids:
+        found = re.fullmatch(rf"(.+?)[-_. ]({re.escape(exercise)}\W.*)", name)
+        if found and exercise_of(found[2], [exercise]):
+            return Owner(found[1], (), PurePosixPath(found[2]))
+    return None
+
+
+def tells(name: str, ids: Iterable[str]) -> bool:
+    """Whether the name of a file or folder says whose it is."""
+    return any(system(name) for system in SYSTEMS) or flat(name, ids) is not None
+
+
+def _system(names: Sequence[str]) -> Callable[[str], Owner | None] | None:
+    """The one system whose names those are: what a student may add to one cannot make it another's."""
+    counts = [sum(system(name) is not None for name in names) for system in SYSTEMS]
+    return SYSTEMS[counts.index(max(counts))] if any(counts) else None
+
+
+def _is_in(place: PurePosixPath, around: Sequence[str]) -> bool:
+    """Whether a file is inside some folders."""
+    return len(place.parts) > len(around) and place.parts[: len(around)] == tuple(around)
+
+
+def _around(places: Sequence[PurePosixPath], ids: Sequence[str]) -> tuple[str, ...]:
+    """The folders around all students' work."""
+    depth = 0
+    while places and all(len(place.parts) > depth + 1 for place in places):
+        parts = {place.parts[depth] for place in places}
+        own = any(len(place.parts) == depth + 2 and place.suffix != ZIP for place in places)
+        if len(parts) > 1 or (own and not _are_told(places, depth + 1, ids)):
+            break
+        if any(system(part) for system in SYSTEMS for part in parts):
+            break
+        depth += 1
+    return places[0].parts[:depth] if places else ()
+
+
+def _are_told(places: Iterable[PurePosixPath], depth: int, ids: Sequence[str]) -> bool:
+    """Whether files at some depth say by their names whose they are, each of them."""
+    return all(tells(place.parts[depth], ids) for place in places)
+
+
+def _metadata(pieces: Iterable[Piece], places: Sequence[PurePosixPath]) -> Piece | None:
+    """Gradescope's own word on who handed in what; a student may hand in a file of that name, too."""
+    found = [piece for piece in pieces if piece.place.name == METADATA]
+    top = min(found, key=lambda piece: len(piece.place.parts), default=None)
+    if top is None:
+        return None
+    around = top.place.parts[:-1]
+    is_a_students = any(system(part) for system in SYSTEMS for part in around)
+    return top if not is_a_students and all(_is_in(place, around) for place in places) else None
+
+
+def _members(metadata: Piece) -> Mapping[str, Persons]:
+    with suppress(archive.Unpackable, OSError):
+        return members(metadata.read(archive.METADATA_LIMIT).decode("utf-8", "replace"))
+    return {}
+
+
+def members(metadata: str) -> Mapping[str, Persons]:
+    """What Gradescope's metadata tells of who handed in what; of YAML, no more than Gradescope writes.
+
+    Args:
+        metadata: the text of ``submission_metadata.yml``.
+
+    Returns:
+        For each folder, the id, address and name of everybody who handed it in.
+    """
+    found: dict[str, list[dict[str, str]]] = {}
+    folder, inside = "", False
+    for line in metadata.splitlines():
+        if top := re.fullmatch(r"(\S[^:]*):\s*", line):
+            folder, inside = top[1], False
+        elif heading := re.fullmatch(r"  :?(\w+):.*", line):
+            inside = heading[1] == "submitters"
+        elif inside and (person := re.fullmatch(r"\s*(- )?\s*:(name|sid|email):\s*(.*?)\s*", line)):
+            group = found.setdefault(folder, [])
+            if person[1] or not group:
+                group.append({})
+            group[-1][person[2]] = _scalar(person[3])
+    return {
+        name: tuple(tuple(filter(None, map(one.get, ("sid", "email", "name")))) for one in group)
+        for name, group in found.items()
+    }
+
+
+def _scalar(text: str) -> str:
+    """A plain or quoted scalar of YAML, as far as names and numbers go."""
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return "" if text in ("null", "~") else text

@@ -1,0 +1,205 @@
+"""One student's files, however they were handed in, as a folder of those that can be graded.
+
+They may lie in folders, in a zip, be copies with a number added, or have the student's name before the exercise's.
+Only files that could be graded are taken, under names of our own making: no name in an archive becomes a path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from grader import archive, submission
+from grader.errors import OperatorError
+from grader.submission import Trouble
+
+ZIP = ".zip"
+SUFFIXES = (submission.PYTHON, submission.NOTEBOOK)
+"""Endings of files that can be graded."""
+
+COPY = re.compile(r"(?:[-_ ]?\((?P<a>\d+)\)|-(?P<b>\d+))$")
+"""What is added to the name of a file that was handed in, or downloaded, more than once."""
+
+JUNK = ("__MACOSX", "__pycache__", ".ipynb_checkpoints")
+
+ZIP_LIMIT = 16 << 20
+FILES_LIMIT = submission.FILES_LIMIT
+"""Bytes of a zip that a student hands in, and files of one student that are taken out."""
+
+NAME_BYTES = 150
+"""Of a name; file systems take some more."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file that was found.
+
+    Args:
+        place: where, among the files of its student or of all.
+        read: gets at most so many bytes of it and one more.
+    """
+
+    place: PurePosixPath
+    read: Callable[[int], bytes] = field(repr=False)
+
+    @property
+    def suffix(self) -> str:
+        """The ending of its name, in lower case."""
+        return self.place.suffix.lower()
+
+    @property
+    def is_gradable(self) -> bool:
+        """Whether it is Python or a notebook."""
+        return self.suffix in SUFFIXES
+
+
+def pieces_in(folder: Path) -> list[Piece]:
+    """Every file below a folder, by its place in it; links to folders are not followed."""
+    walked = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
+    places = (PurePosixPath(path.relative_to(folder).as_posix()) for path in walked)
+    return [Piece(place, _reader(folder / place)) for place in sorted(places) if not is_junk(place)]
+
+
+def piece_at(path: Path) -> Piece:
+    """One file, as a piece of that name."""
+    return Piece(PurePosixPath(path.name), _reader(path))
+
+
+def is_junk(place: PurePosixPath) -> bool:
+    """Whether a file was put there by a system or a tool, not by a student."""
+    return any(part in JUNK or part.startswith("._") for part in place.parts)
+
+
+def exercise_of(name: str, ids: Iterable[str]) -> str | None:
+    """The exercise a Python file is named after: copies have a number added, some the student's name before it."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() != submission.PYTHON:
+        return None
+    stem = COPY.sub("", path.stem)
+    return next((one for one in ids if re.fullmatch(rf"(?:.*[-_. ])?{re.escape(one)}", stem)), None)
+
+
+def furnish(
+    folder: Path, pieces: Sequence[Piece], ids: Sequence[str], wanted: Sequence[str]
+) -> tuple[Trouble, ...]:
+    """Make a folder of what can be graded of one student's files.
+
+    Args:
+        folder: to be made.
+        pieces: the files, by their places in the student's work.
+        ids: all exercises of the course.
+        wanted: those that are graded.
+
+    Returns:
+        What could not be taken, and why.
+    """
+    folder.mkdir(parents=True)
+    troubles: list[Trouble] = []
+    with ExitStack() as stack:
+        files = [one for piece in pieces for one in _unpacked(piece, stack, troubles)]
+        named = _named(files, ids, troubles)
+        written = [_write(folder / name, piece, troubles) for name, piece in named.items()]
+        # What lies beside an exercise that cannot be taken is not to be taken for it.
+        if any(written) or not named:
+            for name, piece in _beside(files, named, ids).items():
+                _write(folder / name, piece, troubles)
+    if pieces and not troubles and not any(folder.iterdir()):
+        expected = f"expected {', '.join(f'{name}.py' for name in wanted)} or a notebook"
+        troubles.append(Trouble(str(pieces[0].place), expected))
+    return tuple(troubles)
+
+
+def _write(path: Path, piece: Piece, troubles: list[Trouble]) -> bool:
+    """Write a file; whether it could be."""
+    try:
+        path.write_bytes(piece.read(submission.limit_of(path.name)))
+    except (archive.Unpackable, OSError) as error:
+        troubles.append(Trouble(str(piece.place), str(error)))
+        return False
+    return True
+
+
+def safe(name: str) -> str:
+    """A name as a name of one file on any system: no separators, nothing hidden, not too long."""
+    flat = re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", name).strip(" .") or "_"
+    return flat.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore")
+
+
+def _reader(path: Path) -> Callable[[int], bytes]:
+    """Reads a regular file; nothing else is opened, because a link could lead to the reference."""
+
+    def read(limit: int) -> bytes:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise archive.Unpackable("expected a regular file")
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+
+    return read
+
+
+def _unpacked(piece: Piece, stack: ExitStack, troubles: list[Trouble]) -> Iterator[Piece]:
+    """A file, or those in it if it is a zip; a zip in a zip in a zip is nobody's homework."""
+    if piece.suffix != ZIP:
+        yield piece
+        return
+    try:
+        content = piece.read(ZIP_LIMIT)
+        if len(content) > ZIP_LIMIT:
+            raise archive.Unpackable(f"is larger than {ZIP_LIMIT} bytes")
+        for entry in stack.enter_context(archive.opened(content)):
+            if entry.place.suffix.lower() == ZIP:
+                troubles.append(Trouble(f"{piece.place}/{entry.place}", "a zip in a zip is not unpacked"))
+            elif not is_junk(entry.place):
+                yield Piece(piece.place.parent / entry.place, entry.read)
+    except (archive.Unpackable, OperatorError, OSError) as error:
+        troubles.append(Trouble(str(piece.place), str(error)))
+
+
+def _named(files: Sequence[Piece], ids: Sequence[str], troubles: list[Trouble]) -> dict[str, Piece]:
+    """The file of each exercise, the topmost there is, by the name it is to have."""
+    gradable = [piece for piece in files if piece.is_gradable]
+    return {f"{one}.py": best for one in ids if (best := _best(one, gradable, ids, troubles)) is not None}
+
+
+def _beside(files: Sequence[Piece], named: Mapping[str, Piece], ids: Sequence[str]) -> Mapping[str, Piece]:
+    """What lies beside the exercises, and the topmost notebook, or script where there are no exercises."""
+    gradable = [piece for piece in files if piece.is_gradable]
+    homes = [piece.place.parent for piece in named.values()]
+    if len(named) < len(ids):
+        others = [piece for piece in gradable if not named or piece.suffix == submission.NOTEBOOK]
+        homes += [piece.place.parent for piece in _topmost(others)[:1]]
+    beside: dict[str, Piece] = {}
+    for piece in (one for home in dict.fromkeys(homes) for one in gradable if one.place.parent == home):
+        if exercise_of(piece.place.name, ids) is None:
+            beside.setdefault(f"{safe(piece.place.stem)}{piece.suffix}", piece)
+    return dict(list(beside.items())[: FILES_LIMIT - len(named)])
+
+
+def _best(
+    exercise: str, gradable: Iterable[Piece], ids: Sequence[str], troubles: list[Trouble]
+) -> Piece | None:
+    """The file to take for an exercise, None where there is none or where nothing tells which."""
+    top = _topmost([piece for piece in gradable if exercise_of(piece.place.name, ids) == exercise])
+    if len({piece.place.parent for piece in top}) > 1:
+        found = ", ".join(str(piece.place) for piece in top)
+        troubles.append(Trouble(f"{exercise}.py", f"expected one, found {found}"))
+        return None
+    # Of several copies the last one counts.
+    return max(top, key=lambda piece: _rank(piece, exercise)) if top else None
+
+
+def _topmost(pieces: Sequence[Piece]) -> list[Piece]:
+    depth = min((len(piece.place.parts) for piece in pieces), default=0)
+    return [piece for piece in pieces if len(piece.place.parts) == depth]
+
+
+def _rank(piece: Piece, exercise: str) -> tuple[bool, int]:
+    """How much a file is an exercise's: with nothing before its name, and the last copy."""
+    found = COPY.search(piece.place.stem)
+    number = int(found["a"] or found["b"]) if found else 0
+    return COPY.sub("", piece.place.stem) == exercise, number
