@@ -66,6 +66,55 @@ def test_templates_are_never_overwritten(grade: Shell, tmp_path: Path) -> None:
     assert list((tmp_path / "me").iterdir()) == [mine]
 
 
+FORWARD = """\
+import torch
+
+
+def draw(generator, words=None, *, n):
+    return {"x": torch.rand(n, generator=generator)}
+
+
+def forward(x):
+    a = x * 2
+    loss = a.sum()
+    return loss
+"""
+SETTINGS = """\
+title = "T"
+asks = ["da"]
+lecture.sizes.n = 3
+fresh = [{ sizes = { n = 4 } }]
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A course of two exercises, of which the second has no template yet."""
+    course = tmp_path / "course"
+    for name in ("ex1", "ex2"):
+        folder = course / "exercises" / name
+        folder.mkdir(parents=True)
+        (folder / "forward.py").write_text(FORWARD)
+        (folder / "exercise.toml").write_text(SETTINGS)
+    (course / "exercises/ex1/template.py").write_text("# fill me\n")
+    return course
+
+
+def test_a_missing_template_is_told_by_its_path(grade: Shell, tmp_path: Path, bare: Path) -> None:
+    status, _, err = grade("new", "me", "--course", bare)
+    assert status == 2
+    assert f"{bare / 'exercises/ex2/template.py'}: cannot be read: No such file or directory" in err
+    assert "`grade audit --write-templates` writes it" in err
+    assert not (tmp_path / "me").exists()
+
+
+def test_a_template_that_cannot_be_written_is_told_by_its_path(grade: Shell, bare: Path) -> None:
+    (bare / "exercises/ex2/template.py").mkdir()
+    status, _, err = grade("audit", "--write-templates", "--course", bare)
+    assert status == 2
+    assert f"{bare / 'exercises/ex2/template.py'}: cannot be written: Is a directory" in err
+
+
 def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -> None:
     for name in ("ada", "ben"):
         (tmp_path / "class" / name).mkdir(parents=True)
