@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 import grader
-from grader.errors import GraderError, OperatorError
+from grader.errors import GraderError, IsolationError, OperatorError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -361,7 +361,10 @@ def doctor() -> None:
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
-        require(boxes)
+        try:
+            require(boxes)
+        except IsolationError as found:
+            raise IsolationError(f"strict isolation cannot be had here: {found}") from None
     click.echo("Strict isolation can be had here.")
 
 

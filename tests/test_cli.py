@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.box.portable import Subprocesses
 from grader.cli import cli, main
 from tests.conftest import ROOT
 
@@ -113,6 +114,24 @@ def test_a_template_that_cannot_be_written_is_told_by_its_path(grade: Shell, bar
     status, _, err = grade("audit", "--write-templates", "--course", bare)
     assert status == 2
     assert f"{bare / 'exercises/ex2/template.py'}: cannot be written: Is a directory" in err
+
+
+def test_doctor_speaks_of_no_option_where_strict_isolation_cannot_be_had(
+    grade: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    status, out, err = grade("doctor")
+    assert status == 3
+    assert err.startswith("grade: strict isolation cannot be had here: answers could be read (")
+    assert "--isolation" not in err
+    assert "Strict isolation can be had" not in out
+
+
+def test_strict_says_that_nothing_is_graded(grade: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    status, _, err = grade(ROOT / "submissions/alice", "--isolation", "strict")
+    assert status == 3
+    assert err.startswith("grade: --isolation strict: nothing is graded, because answers could be read (")
 
 
 def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -> None:
