@@ -31,7 +31,7 @@ class Calls(tuple[Arguments, ...]):
         return Recent(ANSWERS_KEPT)
 
     def request(self, of: str, function: str, after: tuple[str, ...], watch: bool) -> Frame:
-        """The request that asks a box for them; see :meth:`Box.call`."""
+        """The request that asks a box for them; see :meth:`grader.box.box.Box.call`."""
         key = (of, function, after, watch)
         if key not in self._requests:
             cases, body = self.packed
