@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from grader.box.portable import Subprocesses
 from grader.cli import cli, main
+from grader.reports.gradescope import VISIBILITIES
 from tests.conftest import ROOT
 
 VOLATILE = re.compile(r'"(seconds|\w+_at)": [^,\n]+')
@@ -268,6 +271,21 @@ def test_every_command_has_help(grade: Shell) -> None:
     assert status == 0
     assert "Exit status" in grade("submission", "--help")[1]
     assert "audit" in out
+
+
+def test_a_visibility_is_one_of_those_in_gradescopes_report(grade: Shell, tmp_path: Path) -> None:
+    _, out, _ = grade("export", "gradescope", "--help")
+    status, _, err = grade("export", "gradescope", "out.zip", "--visibility", "no")
+    assert status == 2
+    assert all(one in out and f"'{one}'" in err for one in VISIBILITIES)
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_to_start_reads_nothing_that_a_command_may_not_need() -> None:
+    heavy = {"torch", "jsonschema", "rich", "grader.scorecard", "grader.reports", "grader.box.process"}
+    code = f"import sys, grader.cli; sys.exit(', '.join({heavy} & set(sys.modules)))"
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert started.stderr.strip() == ""
 
 
 def test_the_schema_is_printed(grade: Shell) -> None:
