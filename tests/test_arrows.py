@@ -1,6 +1,9 @@
 """Imports point one way: who may import whom is written down here, and held."""
 
 import ast
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -255,6 +258,14 @@ def test_only_the_command_line_imports_click() -> None:
 def test_any_way_to_import_a_package_is_seen(text: str) -> None:
     assert packages(f"def later():\n    {text}\n") == {"click"}
     assert packages(f"# {text}\nfrom .click import echo\n") == set()
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    needs = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    declared = {re.split(r"[^a-z0-9_]", need)[0] for need in needs}
+    used = {one for path in MODULES.values() for one in packages(path.read_text("utf-8"))}
+    # The plugin is pytest's: without pytest nothing imports it.
+    assert used - sys.stdlib_module_names - {"grader", "pytest"} <= declared
 
 
 def test_reference_and_exercises_import_nothing_of_the_grader() -> None:
