@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from grader.box.portable import Subprocesses
@@ -271,6 +273,24 @@ def test_every_command_has_help(grade: Shell) -> None:
     assert status == 0
     assert "Exit status" in grade("submission", "--help")[1]
     assert "audit" in out
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    """Every command, those of groups among them."""
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands(command)
+
+
+def test_the_design_has_every_command_and_option() -> None:
+    page = (ROOT / "docs/design.md").read_text("utf-8")
+    section = page[page.index("### 2.6") : page.index("### 2.7")]
+    for command in commands(cli):
+        assert command.hidden or command.name in section
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[0] in section, command.name
 
 
 def test_a_visibility_is_one_of_those_in_gradescopes_report(grade: Shell, tmp_path: Path) -> None:
