@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import classes
 
@@ -168,8 +169,7 @@ def otter_installed() -> Iterator[Path]:
         site = subprocess.check_output(
             [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
         )
-        command = [python, "-m", "pip", "install", "--quiet", OTTER, "ipykernel"]
-        subprocess.run(command, check=True, capture_output=True, timeout=900)
+        _run(python, "-m", "pip", "install", "--quiet", OTTER, "ipykernel", timeout=900)
         # Torch, which takes long to download, from this environment; what otter brings comes first.
         Path(site.strip(), "torch.pth").write_text(sysconfig.get_path("purelib") + "\n")
         yield python
@@ -185,13 +185,22 @@ def otter_rate(count: int) -> float:
             place = room / f"s{index}"
             place.mkdir()
             (place / "work.ipynb").write_text(_notebook())
-            command = [python, "-m", "otter", "run", "-a", room / "autograder.zip", "-o", place, "work.ipynb"]
-            subprocess.run(command, cwd=place, check=True, capture_output=True, env=_environment(room))
+            words = ("otter", "run", "-a", room / "autograder.zip", "-o", place, "work.ipynb")
+            _run(python, "-m", *words, cwd=place, env=_environment(room))
             found = json.loads((place / "results.json").read_text())
             scored = sum(test.get("score", 0) for test in found["tests"])
             assert scored >= 28, f"otter gives a right submission {scored} of 28"
 
         return side_by_side(run, count)
+
+
+def _run(*words: str | Path, **options: Any) -> None:
+    """Run a command and keep what it prints to itself.
+
+    Raises:
+        subprocess.SubprocessError: it fails, or takes longer than its ``timeout``.
+    """
+    subprocess.run(words, check=True, capture_output=True, **options)
 
 
 def _environment(room: Path) -> dict[str, str]:
@@ -205,8 +214,8 @@ def _assignment(room: Path, python: Path) -> None:
     (room / "tests").mkdir()
     for exercise, ask in rival.asks():
         (room / "tests" / f"{exercise}_{ask}.py").write_text(OTTER_TEST.format(exercise=exercise, ask=ask))
-    command = [python, "-m", "otter", "generate", "-t", "tests", "--no-environment", "-o", "autograder.zip"]
-    subprocess.run(command, cwd=room, check=True, capture_output=True, env=_environment(room))
+    words = ("otter", "generate", "-t", "tests", "--no-environment", "-o", "autograder.zip")
+    _run(python, "-m", *words, cwd=room, env=_environment(room))
 
 
 def _notebook() -> str:
@@ -218,7 +227,7 @@ def _notebook() -> str:
         text = (classes.ROOT / f"submissions/alice/{exercise}.py").read_text("utf-8")
         names = [ask for one, ask in rival.asks() if one == exercise]
         sources.append("\n".join([text, *(f"{exercise}_{ask} = {ask}" for ask in names)]))
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "id": f"c{i}",

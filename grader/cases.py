@@ -13,6 +13,7 @@ import torch
 from grader.errors import CourseError
 from grader.exercise import CaseSettings, Exercise
 from grader.forward import Forward, Values
+from grader.settings import DEFAULT_SEED
 from grader.words import Words
 
 LECTURE = "lecture"
@@ -42,7 +43,7 @@ class Case:
         return torch.Generator().manual_seed(_mix(self.seed, purpose))
 
 
-def cases(exercise: Exercise, seed: int = 1, words: Path | None = None) -> tuple[Case, ...]:
+def cases(exercise: Exercise, seed: int = DEFAULT_SEED, words: Path | None = None) -> tuple[Case, ...]:
     """The lecture's case and the fresh ones.
 
     Args:

@@ -23,7 +23,7 @@ class Verdict:
     """What became of one answer.
 
     Args:
-        outcome: see DESIGN's list.
+        outcome: one of those in docs/design.md, 2.4.
         exact: whether it equals autograd's float32 answer bit for bit.
         found_shape: the answer's own shape, None where there is no tensor.
         tensor: the answer in the truth's shape, where the two can be compared.
@@ -49,14 +49,14 @@ NOT_RUN = Verdict(Outcome.NOT_RUN)
 def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived: bool = False) -> Verdict:
     """Hold one answer against the truth.
 
+    Shapes are compared before values, because broadcasting would hide a wrong shape; values by a comparison
+    that a NaN fails.
+
     Args:
         answer: what came back.
         truth: the gradient's truth in this case.
         strict_shapes: whether a shape that differs by leading 1s is wrong.
         derived: the truth vanishes whatever the upstream, so that plain zeros show no derivation and are wrong.
-
-    Shapes are compared before values, because broadcasting would hide a wrong shape; values by a comparison
-    that a NaN fails.
     """
     match answer:
         case Failed(outcome=outcome):

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import grader
-from grader.errors import GraderError, OperatorError
+from grader.errors import GraderError, IsolationError, OperatorError
+from grader.settings import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +70,7 @@ EXERCISE = click.option(
 SEED = click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    default=1,
+    default=DEFAULT_SEED,
     show_default=True,
     help="Draw the fresh cases from N.",
 )
@@ -78,22 +79,52 @@ WORDS = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A word list for the lecture's case, instead of the exercise's own.",
 )
-
-
-REFERENCE = click.option("--with-reference", is_flag=True, help="Take the instructor's solutions along.")
-VISIBILITY = ["visible", "after_due_date", "after_published", "hidden"]
-
-
-@cli.command("submission", hidden=True)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@EXERCISE
-@click.option(
+OUT = click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUT,
     show_default=True,
     help="Where scorecards go.",
 )
+ISOLATION = click.option(
+    "--isolation",
+    type=click.Choice(["auto", "strict"]),
+    default="auto",
+    show_default=True,
+    help="strict runs nothing unless answers, network and processes are kept apart.",
+)
+SECONDS = click.FloatRange(0, min_open=True)
+TIME_LIMIT = click.option("--time-limit", type=SECONDS, metavar="S", help="Seconds for one stub.")
+MEMORY_LIMIT = click.option(
+    "--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate."
+)
+REFERENCE = click.option("--with-reference", is_flag=True, help="Take the instructor's solutions along.")
+
+
+class Visibility(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 does not know as generic
+    """When students see tests: one of what Gradescope's report knows, which is not read before it is needed."""
+
+    name = "visibility"
+
+    @property
+    def _choice(self) -> click.Choice[str]:
+        from grader.reports.gradescope import VISIBILITIES
+
+        return click.Choice(VISIBILITIES)
+
+    def get_metavar(self, *about: Any, **more: Any) -> str | None:
+        """The choices, as help shows them."""
+        return self._choice.get_metavar(*about, **more)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """One of the choices, or a usage error that tells them."""
+        return self._choice.convert(value, param, ctx)
+
+
+@cli.command("submission", hidden=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@EXERCISE
+@OUT
 @click.option(
     "--format",
     "form",
@@ -105,17 +136,9 @@ VISIBILITY = ["visible", "after_due_date", "after_published", "hidden"]
 @SEED
 @WORDS
 @COURSE
-@click.option(
-    "--isolation",
-    type=click.Choice(["auto", "strict"]),
-    default="auto",
-    show_default=True,
-    help="strict grades nothing unless answers, network and processes are kept apart.",
-)
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for one stub."
-)
-@click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate.")
+@ISOLATION
+@TIME_LIMIT
+@MEMORY_LIMIT
 @click.option(
     "--hints",
     type=click.Choice(["full", "line", "off"]),
@@ -260,7 +283,7 @@ def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: 
     else:
         click.echo(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
         click.echo(f"Scorecards: {Store(out).path(scorecard.submission.name, '.html')}")
-    return _status([scorecard])
+    return _status(scorecard)
 
 
 def _grade_class(
@@ -323,7 +346,10 @@ def audit(
     course: Path | None,
     write_templates: bool,
 ) -> None:
-    """Check the course itself: witnesses agree, blind spots, templates, settings."""
+    """Check the course itself: witnesses agree, blind spots, templates, settings.
+
+    Exit status: 0 it is sound, 2 it cannot be read, 3 it is unsound: what is marked FAIL says why.
+    """
     from grader import audit as auditing
     from grader import template
     from grader.judge import prepare_benches
@@ -364,7 +390,10 @@ def doctor() -> None:
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
-        require(boxes)
+        try:
+            require(boxes)
+        except IsolationError as found:
+            raise IsolationError(f"strict isolation cannot be had here: {found}") from None
     click.echo("Strict isolation can be had here.")
 
 
@@ -380,18 +409,12 @@ def export() -> None:
 @COURSE
 @click.option(
     "--visibility",
-    type=click.Choice(VISIBILITY),
+    type=Visibility(),
     default="visible",
     show_default=True,
     help="When students see the tests.",
 )
-@click.option(
-    "--isolation",
-    type=click.Choice(["auto", "strict"]),
-    default="auto",
-    show_default=True,
-    help="As for grading.",
-)
+@ISOLATION
 @REFERENCE
 def export_gradescope(
     out: Path,
@@ -441,9 +464,7 @@ def schema() -> None:
 @SEED
 @WORDS
 @COURSE
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for one stub."
-)
+@TIME_LIMIT
 def watch(
     path: Path,
     exercises: tuple[str, ...],
@@ -470,27 +491,13 @@ def watch(
     "--steps", type=click.IntRange(1, 1_000_000), default=200_000, show_default=True, help="Steps to make."
 )
 @click.option("--exercise", metavar="ID", help="The exercise that trains, where the course has several.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_OUT,
-    show_default=True,
-    help="Where the scorecard goes.",
-)
+@OUT
 @SEED
 @WORDS
 @COURSE
-@click.option(
-    "--isolation",
-    type=click.Choice(["auto", "strict"]),
-    default="auto",
-    show_default=True,
-    help="strict trains nothing unless answers, network and processes are kept apart.",
-)
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for all of it."
-)
-@click.option("--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate.")
+@ISOLATION
+@click.option("--time-limit", type=SECONDS, metavar="S", help="Seconds for all of it.")
+@MEMORY_LIMIT
 @click.pass_context
 def train(
     context: click.Context,
@@ -580,7 +587,7 @@ def main(args: Sequence[str] | None = None) -> None:
         _fail("the grader itself failed; nothing here is the submission's fault", GraderError.exit_status)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     click.echo(f"grade: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
@@ -591,8 +598,7 @@ def _course(course: Path | None, path: Path) -> Course:
     return Course.at(course) if course is not None else Course.around(path)
 
 
-def _status(scorecards: Iterable[Scorecard]) -> int:
-    scorecards = tuple(scorecards)
-    if any(scorecard.at_fault for scorecard in scorecards):
+def _status(scorecard: Scorecard) -> int:
+    if scorecard.at_fault:
         return GraderError.exit_status
-    return 0 if all(scorecard.perfect for scorecard in scorecards) else 1
+    return 0 if scorecard.perfect else 1

@@ -42,6 +42,9 @@ class Course:
         A submission lies below a course's ``submissions`` folder; anywhere else it is graded by the course
         that comes with the package. A folder named ``exercises`` *inside* a submission is never looked at:
         a course is code the judge runs.
+
+        Raises:
+            CourseError: the package's course is wanted, and is not there.
         """
         path = path.absolute()
         for folder in path.parents:
@@ -53,7 +56,11 @@ class Course:
 
     @classmethod
     def shipped(cls) -> Course:
-        """The course in the wheel or, in a checkout, the one beside the package."""
+        """The course in the wheel or, in a checkout, the one beside the package.
+
+        Raises:
+            CourseError: neither is there.
+        """
         package = Path(__file__).parent
         for root in (package / "course", package.parent):
             if is_course(root):
@@ -102,7 +109,11 @@ class Course:
                 )
 
     def reference(self, exercise: Exercise) -> Mapping[str, Callable[..., Any]] | None:
-        """The instructor's solution of an exercise, by stub name; None where the course has none."""
+        """The instructor's solution of an exercise, by stub name; None where the course has none.
+
+        Raises:
+            CourseError: it cannot be run.
+        """
         path = self.root / REFERENCE / f"{exercise.id}.py"
         if not path.exists():
             return None

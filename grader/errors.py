@@ -4,7 +4,7 @@
 class GraderError(Exception):
     """The root of everything this package raises on purpose.
 
-    ``exit_status`` is what the command line makes of it (DESIGN: 2 an operator's fault, 3 our own).
+    ``exit_status`` is what the command line makes of it (docs/design.md, 2.6: 2 an operator's fault, 3 our own).
     """
 
     exit_status = 3

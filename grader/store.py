@@ -20,11 +20,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from grader.errors import OperatorError
 from grader.files import encoded, writable_folder, write_whole
@@ -184,26 +184,6 @@ class Store:
             found = Record(**json.loads(self._record_path(name).read_bytes()))
             return Record(found.key, dict(found.files.items()))
         return None
-
-
-@dataclass(frozen=True)
-class Shelf(Sequence["Scorecard"]):
-    """Scorecards that are read back when they are looked at, so that a large class takes little memory."""
-
-    store: Store
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @overload
-    def __getitem__(self, index: int) -> Scorecard: ...
-    @overload
-    def __getitem__(self, index: slice) -> Shelf: ...
-    def __getitem__(self, index: int | slice) -> Scorecard | Shelf:
-        if isinstance(index, slice):
-            return Shelf(self.store, self.names[index])
-        return self.store.load(self.names[index])
 
 
 @contextmanager

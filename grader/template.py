@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from grader.cases import cases
-from grader.errors import OperatorError
+from grader.errors import CourseError, OperatorError
 from grader.exercise import Exercise, Function, tensor_of
 from grader.forward import LOSS, Values
 
@@ -81,9 +81,13 @@ def is_current(exercise: Exercise) -> bool:
 
 
 def write(exercise: Exercise) -> Path:
-    """Write an exercise's template beside its settings."""
+    """Write an exercise's template beside its settings.
+
+    Raises:
+        OperatorError: it cannot be written.
+    """
     path = exercise.folder / TEMPLATE
-    path.write_text(render(exercise), "utf-8")
+    _write(path, render(exercise))
     return path
 
 
@@ -94,19 +98,37 @@ def lay_out(exercises: tuple[Exercise, ...], folder: Path) -> tuple[Path, ...]:
         The files written.
 
     Raises:
+        CourseError: the course lacks a template.
         OperatorError: the folder cannot be written, or one of the files is there already.
     """
-    targets = [(folder / f"{exercise.id}.py", exercise.folder / TEMPLATE) for exercise in exercises]
-    for target, _ in targets:
+    # All are read before any is written: what cannot be laid out whole leaves nothing behind.
+    contents = {folder / f"{exercise.id}.py": _read(exercise.folder / TEMPLATE) for exercise in exercises}
+    for target in contents:
         if target.exists():
             raise OperatorError(f"{target}: is there already, and is left as it is")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for target, template in targets:
-            target.write_text(template.read_text("utf-8"), "utf-8")
     except OSError as error:
         raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
-    return tuple(target for target, _ in targets)
+    for target, content in contents.items():
+        _write(target, content)
+    return tuple(contents)
+
+
+def _read(template: Path) -> str:
+    try:
+        return template.read_text("utf-8")
+    except OSError as error:
+        raise CourseError(
+            f"{template}: cannot be read: {error.strerror}; `grade audit --write-templates` writes it"
+        ) from error
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, "utf-8")
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _introduction(exercise: Exercise, values: Values) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.wanted import ALL_LAYERS
 from tests.workflows import Job, read, steps
 
 ROOT = Path(__file__).parent.parent
@@ -425,3 +426,10 @@ def test_without_a_pull_request_of_that_commit_nothing_is_posted(comment: Job) -
     assert comment.outputs["find"] == {}
     later = list(named.values())[2:]
     assert all(step["if"] == "steps.find.outputs.number != ''" for step in later)
+
+
+def test_our_own_tests_run_where_every_layer_is_to_be_had() -> None:
+    job = read((ROOT / ".github/workflows/test.yml").read_text("utf-8"))["jobs"]["test"]
+    scripts = [step.get("run", "") for step in job["steps"]]
+    assert job["env"] == {ALL_LAYERS: "1"}
+    assert "kernel.apparmor_restrict_unprivileged_userns=0" in scripts[scripts.index(".ci/run") - 1]

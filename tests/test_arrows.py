@@ -1,6 +1,9 @@
 """Imports point one way: who may import whom is written down here, and held."""
 
 import ast
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,147 @@ ALLOWED = {
     "grader.recent": set(),
     "grader.oracle": {"grader.cases", "grader.forward", "grader.recent"},
     "grader.check": {"grader.answers", "grader.oracle", "grader.scorecard"},
+    "grader.box.box": {
+        "grader.answers",
+        "grader.box.calls",
+        "grader.box.frames",
+        "grader.box.payload",
+        "grader.box.process",
+        "grader.box.replies",
+        "grader.scorecard",
+    },
+    "grader.box.opening": {"grader.box.forked", "grader.box.portable", "grader.box.process", "grader.errors"},
+    "grader.box.portable": {
+        "grader.box.frames",
+        "grader.box.inside",
+        "grader.box.layers",
+        "grader.box.process",
+        "grader.box.zygote",
+        "grader.errors",
+        "grader.scorecard",
+    },
+    "grader.bench": {
+        "grader.answers",
+        "grader.box.calls",
+        "grader.box.replies",
+        "grader.box.trees",
+        "grader.cases",
+        "grader.check",
+        "grader.exercise",
+        "grader.forward",
+        "grader.oracle",
+        "grader.recent",
+        "grader.scorecard",
+        "grader.stumble",
+        "grader.trajectory",
+        "grader.trial",
+    },
+    "grader.hearing": {
+        "grader.answers",
+        "grader.bench",
+        "grader.box.box",
+        "grader.box.process",
+        "grader.box.replies",
+        "grader.check",
+        "grader.exercise",
+        "grader.forward",
+        "grader.memory",
+        "grader.scorecard",
+        "grader.trial",
+    },
+    "grader.judge": {
+        "grader.answers",
+        "grader.bench",
+        "grader.box.process",
+        "grader.cases",
+        "grader.check",
+        "grader.course",
+        "grader.diagnose",
+        "grader.exercise",
+        "grader.hearing",
+        "grader.heat",
+        "grader.interpret",
+        "grader.memory",
+        "grader.oracle",
+        "grader.scorecard",
+        "grader.settings",
+        "grader.sitting",
+        "grader.submission",
+        "grader.trajectory",
+    },
+    "grader.run": {
+        "grader.box.opening",
+        "grader.box.process",
+        "grader.errors",
+        "grader.judge",
+        "grader.processors",
+        "grader.scorecard",
+        "grader.store",
+        "grader.submission",
+        "grader.terms",
+        "grader.workers",
+        "grader.workshop",
+    },
+    "grader.store": {
+        "grader.errors",
+        "grader.files",
+        "grader.reports",
+        "grader.reports.context",
+        "grader.reports.stored",
+        "grader.scorecard",
+    },
+    "grader.workers": {
+        "grader.box.opening",
+        "grader.box.process",
+        "grader.errors",
+        "grader.judge",
+        "grader.processors",
+        "grader.reports.book",
+        "grader.reports.table",
+        "grader.scorecard",
+        "grader.store",
+        "grader.submission",
+        "grader.terms",
+        "grader.workshop",
+    },
+    "grader.watching": set(),
+    "grader.watching.changes": {"grader.scorecard"},
+    "grader.watching.desk": {
+        "grader.box.opening",
+        "grader.course",
+        "grader.judge",
+        "grader.memory",
+        "grader.run",
+        "grader.scorecard",
+        "grader.settings",
+        "grader.submission",
+    },
+    "grader.watching.display": {"grader.watching.plain", "grader.watching.rounds", "grader.watching.screen"},
+    "grader.watching.explanation": {"grader.reports.wording", "grader.scorecard"},
+    "grader.watching.plain": {
+        "grader.reports.wording",
+        "grader.scorecard",
+        "grader.watching.changes",
+        "grader.watching.explanation",
+        "grader.watching.rounds",
+    },
+    "grader.watching.rounds": {
+        "grader.box.box",
+        "grader.scorecard",
+        "grader.submission",
+        "grader.watching.changes",
+        "grader.watching.desk",
+        "grader.watching.explanation",
+    },
+    "grader.watching.screen": {
+        "grader.reports.table",
+        "grader.reports.wording",
+        "grader.scorecard",
+        "grader.watching.changes",
+        "grader.watching.explanation",
+        "grader.watching.rounds",
+    },
+    "grader.watching.ticks": set(),
 }
 
 
@@ -59,6 +203,17 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "grader"}
     return found - {"grader"}
+
+
+def packages(text: str) -> set[str]:
+    """The packages that a module imports or takes something from, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+    return found
 
 
 def _is_module(name: str) -> bool:
@@ -95,8 +250,22 @@ def test_nothing_imports_the_command_line() -> None:
 
 
 def test_only_the_command_line_imports_click() -> None:
-    users = {name for name, path in MODULES.items() if "import click" in path.read_text("utf-8")}
+    users = {name for name, path in MODULES.items() if "click" in packages(path.read_text("utf-8"))}
     assert users == {"grader.cli"}
+
+
+@pytest.mark.parametrize("text", ["import click", "import click.testing as t", "from click import echo"])
+def test_any_way_to_import_a_package_is_seen(text: str) -> None:
+    assert packages(f"def later():\n    {text}\n") == {"click"}
+    assert packages(f"# {text}\nfrom .click import echo\n") == set()
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    needs = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    declared = {re.split(r"[^a-z0-9_]", need)[0] for need in needs}
+    used = {one for path in MODULES.values() for one in packages(path.read_text("utf-8"))}
+    # The plugin is pytest's: without pytest nothing imports it.
+    assert used - sys.stdlib_module_names - {"grader", "pytest"} <= declared
 
 
 def test_reference_and_exercises_import_nothing_of_the_grader() -> None:

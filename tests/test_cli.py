@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from grader.box.portable import Subprocesses
 from grader.cli import cli, main
+from grader.reports.gradescope import VISIBILITIES
 from tests.conftest import ROOT
 
 VOLATILE = re.compile(r'"(seconds|\w+_at)": [^,\n]+')
@@ -64,6 +70,73 @@ def test_templates_are_never_overwritten(grade: Shell, tmp_path: Path) -> None:
     assert "is there already" in err
     assert mine.read_text() == "# my work"
     assert list((tmp_path / "me").iterdir()) == [mine]
+
+
+FORWARD = """\
+import torch
+
+
+def draw(generator, words=None, *, n):
+    return {"x": torch.rand(n, generator=generator)}
+
+
+def forward(x):
+    a = x * 2
+    loss = a.sum()
+    return loss
+"""
+SETTINGS = """\
+title = "T"
+asks = ["da"]
+lecture.sizes.n = 3
+fresh = [{ sizes = { n = 4 } }]
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A course of two exercises, of which the second has no template yet."""
+    course = tmp_path / "course"
+    for name in ("ex1", "ex2"):
+        folder = course / "exercises" / name
+        folder.mkdir(parents=True)
+        (folder / "forward.py").write_text(FORWARD)
+        (folder / "exercise.toml").write_text(SETTINGS)
+    (course / "exercises/ex1/template.py").write_text("# fill me\n")
+    return course
+
+
+def test_a_missing_template_is_told_by_its_path(grade: Shell, tmp_path: Path, bare: Path) -> None:
+    status, _, err = grade("new", "me", "--course", bare)
+    assert status == 2
+    assert f"{bare / 'exercises/ex2/template.py'}: cannot be read: No such file or directory" in err
+    assert "`grade audit --write-templates` writes it" in err
+    assert not (tmp_path / "me").exists()
+
+
+def test_a_template_that_cannot_be_written_is_told_by_its_path(grade: Shell, bare: Path) -> None:
+    (bare / "exercises/ex2/template.py").mkdir()
+    status, _, err = grade("audit", "--write-templates", "--course", bare)
+    assert status == 2
+    assert f"{bare / 'exercises/ex2/template.py'}: cannot be written: Is a directory" in err
+
+
+def test_doctor_speaks_of_no_option_where_strict_isolation_cannot_be_had(
+    grade: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    status, out, err = grade("doctor")
+    assert status == 3
+    assert err.startswith("grade: strict isolation cannot be had here: answers could be read (")
+    assert "--isolation" not in err
+    assert "Strict isolation can be had" not in out
+
+
+def test_strict_says_that_nothing_is_graded(grade: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    status, _, err = grade(ROOT / "submissions/alice", "--isolation", "strict")
+    assert status == 3
+    assert err.startswith("grade: --isolation strict: nothing is graded, because answers could be read (")
 
 
 def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -> None:
@@ -200,6 +273,39 @@ def test_every_command_has_help(grade: Shell) -> None:
     assert status == 0
     assert "Exit status" in grade("submission", "--help")[1]
     assert "audit" in out
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    """Every command, those of groups among them."""
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands(command)
+
+
+def test_the_design_has_every_command_and_option() -> None:
+    page = (ROOT / "docs/design.md").read_text("utf-8")
+    section = page[page.index("### 2.6") : page.index("### 2.7")]
+    for command in commands(cli):
+        assert command.hidden or command.name in section
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[0] in section, command.name
+
+
+def test_a_visibility_is_one_of_those_in_gradescopes_report(grade: Shell, tmp_path: Path) -> None:
+    _, out, _ = grade("export", "gradescope", "--help")
+    status, _, err = grade("export", "gradescope", "out.zip", "--visibility", "no")
+    assert status == 2
+    assert all(one in out and f"'{one}'" in err for one in VISIBILITIES)
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_to_start_reads_nothing_that_a_command_may_not_need() -> None:
+    heavy = {"torch", "jsonschema", "rich", "grader.scorecard", "grader.reports", "grader.box.process"}
+    code = f"import sys, grader.cli; sys.exit(', '.join({heavy} & set(sys.modules)))"
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert started.stderr.strip() == ""
 
 
 def test_the_schema_is_printed(grade: Shell) -> None:

@@ -41,7 +41,7 @@ def opener(hidden: Sequence[Path], isolation: Isolated) -> Iterator[Opener]:
     boxes: Opener = Zygote(hidden) if sys.platform == "linux" else Subprocesses()
     try:
         if isolation is Isolated.STRICT:
-            require(boxes)
+            _strictly(boxes)
         yield boxes
     finally:
         boxes.close()
@@ -51,8 +51,15 @@ def require(boxes: Opener) -> None:
     """Refuse an opener that leaves something open that strict isolation closes.
 
     Raises:
-        IsolationError: names what is open, and the layers that would close it.
+        IsolationError: says what is open and why, and nothing of who asked.
     """
     open_ends = [f"{FORBIDDEN_OPENINGS[end]} ({why})" for end, why in boxes.unguarded.items()]
     if open_ends:
-        raise IsolationError("--isolation strict: nothing is graded, because " + "; ".join(open_ends))
+        raise IsolationError("; ".join(open_ends))
+
+
+def _strictly(boxes: Opener) -> None:
+    try:
+        require(boxes)
+    except IsolationError as found:
+        raise IsolationError(f"--isolation strict: nothing is graded, because {found}") from None

@@ -17,6 +17,7 @@ from pathlib import Path
 from grader.course import Course
 from grader.errors import OperatorError
 from grader.export import kit
+from grader.settings import DEFAULT_SEED
 
 SCRIPTS = ("setup.sh", "run_autograder")
 SAME_DAY = (2020, 1, 1, 0, 0, 0)
@@ -28,7 +29,7 @@ class GradescopeSettings:
     """What the run script reads from ``settings.json``."""
 
     exercises: tuple[str, ...] = ()
-    seed: int = 1
+    seed: int = DEFAULT_SEED
     visibility: str = "visible"
     isolation: str = "auto"
 

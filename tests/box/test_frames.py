@@ -29,8 +29,8 @@ from grader.oracle import Truth
 
 LIMITS = Limits(time_limit_s=5, memory_limit_mb=64)
 HURRIED = Limits(time_limit_s=0.3, memory_limit_mb=64)
-AFTER_ALL_S = 5.0
-"""Far longer than a deadline here, far shorter than a hang."""
+AMPLE_S = 5.0
+"""A deadline for what is there at once."""
 
 SOURCE = Source(
     "work.py", b"def dx(x, y=1):\n    print('hello')\n    return x * 2\n\ndef dz(x):\n    1 / 0\n"
@@ -115,7 +115,6 @@ def tampered(tamper: Callable[[dict[str, Any], bytes], bytes]) -> Iterator[Box]:
 
 def outcome_of(opened: Box) -> object:
     """Load and call, and see that nothing but an answer or the box's death comes of it; neither scores."""
-    started = time.monotonic()
     try:
         stubs, _, _ = opened.load(SOURCE, ["dx", "dz"])
         assert set(stubs) <= {"dx", "dz"}
@@ -126,8 +125,6 @@ def outcome_of(opened: Box) -> object:
         return reply
     except BoxDied as death:
         return death
-    finally:
-        assert time.monotonic() - started < 2 * LIMITS.time_limit_s + AFTER_ALL_S
 
 
 TRUTH = Truth(torch.full((2, 3), 0.1234567, dtype=torch.float64), torch.full((2, 3), 0.1234567), 1e-7)
@@ -184,7 +181,7 @@ def test_a_frame_comes_back_as_it_was(head: dict[str, Any], body: bytes) -> None
     ours, theirs = socket.socketpair()
     with ours, theirs:
         frames.send(ours, Frame(head, body))
-        received = frames.receive(theirs, time.monotonic() + AFTER_ALL_S)
+        received = frames.receive(theirs, time.monotonic() + AMPLE_S)
     assert json.dumps(received.head) == json.dumps(json.loads(json.dumps(head)))
     assert received.body == body
 
@@ -197,7 +194,7 @@ def test_noise_is_no_frame(noise: bytes) -> None:
         theirs.sendall(noise)
         theirs.close()
         with suppress(WireError):
-            assert isinstance(frames.receive(ours, time.monotonic() + AFTER_ALL_S).head, dict)
+            assert isinstance(frames.receive(ours, time.monotonic() + AMPLE_S).head, dict)
 
 
 def test_a_frame_too_large_is_not_read() -> None:
@@ -206,7 +203,7 @@ def test_a_frame_too_large_is_not_read() -> None:
         with ours, theirs:
             theirs.sendall(LENGTHS.pack(*lengths))
             with pytest.raises(WireError, match="too large"):
-                frames.receive(ours, time.monotonic() + AFTER_ALL_S)
+                frames.receive(ours, time.monotonic() + AMPLE_S)
 
 
 def test_a_frame_too_large_is_not_sent() -> None:
@@ -217,36 +214,35 @@ def test_a_frame_too_large_is_not_sent() -> None:
 @pytest.mark.parametrize("written", [b"", b"\x05", LENGTHS.pack(9, 9), LENGTHS.pack(2, 5) + b"{}abcd"])
 def test_silence_ends_by_the_deadline(written: bytes) -> None:
     ours, theirs = socket.socketpair()
-    started = time.monotonic()
     with ours, theirs:
         theirs.sendall(written)
         with pytest.raises(Late):
-            frames.receive(ours, started + 0.1)
-    assert time.monotonic() - started < AFTER_ALL_S
+            frames.receive(ours, time.monotonic() + 0.1)
 
 
 def test_one_byte_at_a_time_ends_by_the_deadline() -> None:
-    far: list[socket.socket] = []
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
 
     def drip() -> None:
-        try:
-            for byte in raw({"id": "x" * 10_000}):
-                far[0].sendall(bytes([byte]))
-                time.sleep(0.01)
-        except OSError:
-            pass
+        # It stops long after the deadline, however slow the machine, so that a reader who waits fails here
+        # for another reason than `Late`, and does not hang.
+        theirs.sendall(LENGTHS.pack(HEAD_LIMIT, 0))
+        for _ in range(1000):
+            if over.wait(0.01):
+                break
+            theirs.sendall(b" ")
+        theirs.shutdown(socket.SHUT_WR)
 
-    ours, theirs = socket.socketpair()
-    far.append(theirs)
     thread = threading.Thread(target=drip)
-    thread.start()
-    started = time.monotonic()
-    with pytest.raises(Late):
-        frames.receive(ours, started + 0.3)
-    assert time.monotonic() - started < AFTER_ALL_S
-    ours.close()
-    thread.join()
-    theirs.close()
+    with ours, theirs:
+        thread.start()
+        try:
+            with pytest.raises(Late):
+                frames.receive(ours, time.monotonic() + 0.3)
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_who_does_not_read_is_not_waited_for() -> None:

@@ -23,6 +23,7 @@ import pytest
 
 from grader.box import layers
 from grader.box.layers import Layer, seccomp
+from tests.wanted import ALL_LAYERS, not_to_be_had
 
 REPO = Path(__file__).resolve().parents[2]
 NAMES = [layer.name for layer in layers.layers()]
@@ -181,9 +182,9 @@ def probe_of(name: str) -> str:
 
 
 def needs(report: Report, name: str) -> None:
-    """Skip, with the platform's reason, where the layer cannot be had."""
+    """Skip or fail, with the platform's reason, where the layer cannot be had."""
     if name in report.missing:
-        pytest.skip(f"{name} is not to be had here: {report.missing[name]}")
+        not_to_be_had(f"{name} is not to be had here: {report.missing[name]}")
 
 
 @pytest.fixture
@@ -618,3 +619,12 @@ def test_layers_import_nothing_of_the_grader_but_layers() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grader"):
                 assert str(node.module).startswith("grader.box.layers"), path.name
+
+
+@pytest.mark.parametrize(("all_layers", "ends"), [("1", pytest.fail.Exception), ("0", pytest.skip.Exception)])
+def test_what_is_missing_fails_where_every_layer_must_be_had(
+    all_layers: str, ends: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALL_LAYERS, all_layers)
+    with pytest.raises(ends, match="seccomp is not to be had here: no such kernel"):
+        needs(Report([], {"seccomp": "no such kernel"}), "seccomp")

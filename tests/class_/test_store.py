@@ -13,7 +13,7 @@ import pytest
 
 from grader.errors import OperatorError
 from grader.scorecard import SubmissionId
-from grader.store import RECORDS, STALE_S, Shelf, Store, stem
+from grader.store import RECORDS, STALE_S, Store, stem
 from tests.reports.builders import perfect, sample, trained
 
 
@@ -103,15 +103,6 @@ def test_names_of_the_class_are_not_a_submissions(store: Store) -> None:
     for name in names:
         store.keep(replace(perfect(), submission=SubmissionId(name, "d")), "key")
         assert store.is_kept(name, "key")
-
-
-def test_scorecards_on_a_shelf_are_read_when_looked_at(store: Store) -> None:
-    for name in ("a", "b", "c"):
-        store.keep(replace(perfect(), submission=SubmissionId(name, "d")), None)
-    shelf = Shelf(store, ("c", "a", "b"))
-    assert [card.submission.name for card in shelf] == ["c", "a", "b"]
-    assert [card.submission.name for card in shelf[1:]] == ["a", "b"]
-    assert shelf[-1].submission.name == "b"
 
 
 def _hold(store: Store, seconds: float) -> None:

@@ -51,6 +51,10 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+# From linux/prctl.h.
+PR_SET_PDEATHSIG = 1
+PR_SET_NO_NEW_PRIVS = 38
+
 NOBODY = 65534  # the kernel's overflow id, owner of nothing on any system
 
 Argument = int | bytes | ctypes.Array[ctypes.c_char] | None

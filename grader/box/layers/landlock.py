@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import call, prctl, refusable
+from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
 from grader.box.layers._needs import DEVICES, copies, package, readable, spare_torch, within
 
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1
-PR_SET_NO_NEW_PRIVS = 38
 
 # linux/landlock.h, LANDLOCK_ACCESS_FS_*: one bit each, in the order in which they were added.
 WRITE_FILE, READ_FILE, READ_DIR = 1 << 1, 1 << 2, 1 << 3

@@ -6,11 +6,10 @@ import ctypes
 import struct
 
 from grader.box.layers import Breach, Confinement, Layer
-from grader.box.layers._linux import call, prctl, refusable
+from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
 
 # From linux/prctl.h and linux/capability.h.
 PR_CAPBSET_DROP = 24
-PR_SET_NO_NEW_PRIVS = 38
 PR_GET_NO_NEW_PRIVS = 39
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4

@@ -12,9 +12,7 @@ import signal
 from typing import NoReturn
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import CLONE_NEWPID, call, prctl, refusable, unshare
-
-PR_SET_PDEATHSIG = 1
+from grader.box.layers._linux import CLONE_NEWPID, PR_SET_PDEATHSIG, call, prctl, refusable, unshare
 
 
 class Processes:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import call, machine, prctl, refusable
+from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, machine, prctl, refusable
 
 # Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64); None where there is no such call.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -61,7 +61,6 @@ O_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 TCGETS, FIOCLEX, FIONBIO = 0x5401, 0x5451, 0x5421
 F_HARMLESS = (0, 1, 2, 3, 4, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
 PR_HARMLESS = (2, 3, 15, 16, 23, 39)  # asking, and SET_NAME, which names the thread
-PR_SET_NO_NEW_PRIVS = 38
 
 # linux/seccomp.h, linux/filter.h, linux/audit.h
 SECCOMP_SET_MODE_FILTER = 1

@@ -6,10 +6,9 @@ import os
 import signal
 
 from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import prctl, refusable
+from grader.box.layers._linux import PR_SET_PDEATHSIG, prctl, refusable
 
 # From linux/prctl.h.
-PR_SET_PDEATHSIG = 1
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 
