@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from grader import gradebook
 from grader.layouts import Found
 from grader.reports import book_csv, book_html
-from grader.reports.book import Book, Entry, Line, Student, Thrift, entries
+from grader.reports.book import Book, Entry, Line, Student, Thrift
 from grader.scorecard import Hint, Outcome, SubmissionId
 from tests.reports.builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, untouched
 
@@ -46,7 +46,7 @@ CLASS = (
 
 
 def bound(*cards, students=()):
-    lines = [Line(None, entry, f"{entry.name}.html") for entry in entries(cards)]
+    lines = [Line(None, entry, f"{entry.name}.html") for entry in map(Entry.of, cards)]
     return Book((*lines, *(Line(student, None) for student in students)))
 
 
@@ -196,7 +196,7 @@ def test_equal_parts_of_entries_are_kept_once() -> None:
 def test_the_roster_comes_first_in_its_own_order() -> None:
     students = (Student("zed", "Zed"), Student("ada", "Ada"))
     found = [Found(Path(f"/class/{name}.py")) for name in ("ada", "ben")]
-    results = {entry.name: entry for entry in entries(CLASS[:2])}
+    results = {entry.name: entry for entry in map(Entry.of, CLASS[:2])}
     lines = list(gradebook.Group(found, students).lines(results))
     assert [(line.label, line.page) for line in lines] == [
         ("Zed", None),
