@@ -91,7 +91,7 @@ class _Filled:
         return cls(sheet, possible, match(scorecards, people))
 
     def fill(self, assignment: Assignment) -> None:
-        place = column(self.sheet.row(0), assignment, _stem)
+        place = column(self.sheet.row(0), assignment.names, _stem)
         factor = self._factor(assignment, place)
         for row, card in self.matches.rows.items():
             score = assignment.score(card)

@@ -70,24 +70,25 @@ def number(score: float) -> str:
     return f"{score:.2f}".rstrip("0").rstrip(".")
 
 
-def column(header: Sequence[str], assignment: Assignment, stem: Callable[[str], str]) -> int:
+def column(header: Sequence[str], names: Sequence[str], *stems: Callable[[str], str]) -> int:
     """The column of an assignment.
 
     Args:
         header: the titles of all columns.
-        assignment: which one is looked for.
-        stem: a title without what the platform adds to it.
+        names: what it may be called.
+        stems: each gives a title without what the platform adds to it; the first that finds any decides.
 
     Raises:
         ReportError: there is none, or more than one and none has exactly this title. A grade in the wrong
             column is worse than none.
     """
-    exact = [i for i, title in enumerate(header) if title in assignment.names]
-    names = {_plain(name) for name in assignment.names}
-    alike = exact or [i for i, title in enumerate(header) if _plain(stem(title)) in names]
+    alike = [i for i, title in enumerate(header) if title in names]
+    wanted = {_plain(name) for name in names}
+    for stem in stems:
+        alike = alike or [i for i, title in enumerate(header) if _plain(stem(title)) in wanted]
     if len(alike) != 1:
         found = ", ".join(repr(title) for title in header if title)
-        want = " or ".join(repr(name) for name in assignment.names)
+        want = " or ".join(map(repr, names))
         raise ReportError(f"expected one column {want} in the gradebook, found {len(alike)} among {found}")
     return alike[0]
 

@@ -12,8 +12,9 @@ https://github.com/moodle/moodle/blob/main/grade/import/csv/classes/load_data.ph
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.gradebook import Assignment, Matches, assignments, column, match, notices, number
@@ -25,6 +26,18 @@ KIND = "moodle"
 
 KEYS = ("ID number", "Email address", "Username")
 """The columns that say who a student is; Moodle can match on each."""
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "Surname": "Last name",
+        "ID-Nummer": "ID number",
+        "E-Mail-Adresse": "Email address",
+        "Anmeldename": "Username",
+        "Vorname": "First name",
+        "Nachname": "Last name",
+    }
+)
+"""What columns are called in other versions, and where Moodle speaks German."""
 
 _FEEDBACK = re.compile(r"\s*\(feedback\)\s*$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\s*\((?:real|points|punkte|punten|puntos)\)\s*$", re.IGNORECASE)
@@ -83,15 +96,16 @@ class _Filled:
     def of(cls, scorecards: Sequence[Scorecard], text: str) -> _Filled:
         sheet = Sheet(text)
         header = sheet.row(0) if len(sheet) else ()
-        if not set(KEYS) & set(header):
+        titles = [TITLES.get(title, title) for title in header]
+        if not set(KEYS) & set(titles):
             raise ReportError(f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {header}")
         rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
-        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in rows}
+        people = {row: tuple(_keys(dict(zip(titles, sheet.row(row), strict=False)))) for row in rows}
         return cls(sheet, match(scorecards, people))
 
     def fill(self, assignment: Assignment) -> None:
         header = self.sheet.row(0)
-        place = column(header, assignment, _stem)
+        place = column(header, assignment.names, _bare, _stem)
         beside = _beside(header, place)
         for row, card in self.matches.rows.items():
             part = assignment.part(card)
@@ -108,17 +122,22 @@ def _keys(student: dict[str, str]) -> Iterator[str]:
     yield f"{student.get('First name', '')} {student.get('Last name', '')}"
 
 
+def _bare(title: str) -> str:
+    """A column's title without the kind of grade that Moodle puts behind it."""
+    return _SUFFIX.sub("", title)
+
+
 def _stem(title: str) -> str:
-    """A column's title without the module that Moodle puts before it and the kind of grade behind it."""
-    bare = _SUFFIX.sub("", title)
-    return bare.partition(":")[2].strip() if ":" in bare else bare
+    """A column's title without the module, too, that Moodle puts before it."""
+    module, colon, stem = _bare(title).partition(":")
+    return stem.strip() if colon else module
 
 
 def _beside(header: Sequence[str], place: int) -> int | None:
     """The column for feedback on the grades of another."""
-    stem = _SUFFIX.sub("", header[place])
+    bare = _bare(header[place])
     return next(
-        (i for i, t in enumerate(header) if _FEEDBACK.search(t) and _FEEDBACK.sub("", t) == stem), None
+        (i for i, t in enumerate(header) if _FEEDBACK.search(t) and _FEEDBACK.sub("", t) == bare), None
     )
 
 

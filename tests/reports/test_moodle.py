@@ -92,6 +92,28 @@ def test_a_column_that_cannot_be_told_is_refused():
     assert ",16," in filled([sample()], export, "Assignment: Backprop (Real)")
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["Part 4: Backprop", "Assignment: Part 4: Backprop", "Part 4: Backprop (Real)", "part 4: backprop"],
+)
+def test_a_title_may_have_a_colon_of_its_own(title):
+    """It is no module's name, whether or not Moodle puts one before it."""
+    export = f"Username,{title}\nrobin,-\n"
+    assert filled([sample()], export, "Part 4: Backprop") == export.replace("-", "16")
+
+
+def test_an_export_in_german_is_understood():
+    """Its columns of people have titles of their own."""
+    export = (
+        '"Vorname";"Nachname";"ID-Nummer";"E-Mail-Adresse";"Aufgabe: Backprop (Punkte)"\r\n'
+        "Robin;Robinson;1001;r@school.example;-\r\n"
+        "Alice;Liddell;1002;a.liddell@school.example;-\r\n"
+    )
+    done = export.replace("r@school.example;-", "r@school.example;16")
+    for name in ("1001", "r@school.example", "robin robinson"):
+        assert filled([named(name)], export) == done
+
+
 def test_who_is_not_in_the_gradebook_is_said():
     """By name."""
     context = ReportContext(assignment="Backprop", gradebook=EXPORT)
