@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from grader.course import Course
     from grader.gradebook import Group
+    from grader.layouts import Layout
     from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard import Scorecard
@@ -200,14 +201,17 @@ def grade_submissions(
         if len(layout.found) == 1 and not students:
             status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
         else:
-            from grader.gradebook import Group  # a desk has no use for it
-
-            group = Group(layout.found, students)
             status = _grade_class(
-                group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
+                _group(layout, students),
+                workshop,
+                out,
+                form,
+                isolation,
+                jobs=jobs or cores(),
+                regrade=regrade,
             )
         if wanted is not None:
-            _report(wanted, [one.path for one in layout.found], out)
+            _report(wanted, _group(layout, students), out)
     context.exit(status)
 
 
@@ -216,6 +220,13 @@ def _students(path: Path) -> tuple[Student, ...]:
     from grader import roster
 
     return tuple(roster.load(path))
+
+
+def _group(layout: Layout, students: Sequence[Student]) -> Group:
+    """Whose work is graded."""
+    from grader.gradebook import Group  # a desk has no use for it
+
+    return Group(layout.found, students)
 
 
 def _wanted(
@@ -230,11 +241,11 @@ def _wanted(
     return wanted
 
 
-def _report(wanted: Reports, paths: Sequence[Path], out: Path) -> None:
+def _report(wanted: Reports, group: Group, out: Path) -> None:
     """Deliver the reports on the scorecards of these submissions."""
     from grader.store import Store
 
-    delivery = wanted.on(paths, Store(out).text)
+    delivery = wanted.on(group, Store(out).text)
     for warning in delivery.warnings():
         click.echo(f"grade: {warning}", err=True)
     click.echo(delivery.console(), nl=False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.errors import GraderError, GraderFault, OperatorError
 from grader.files import encoded, write_whole
@@ -18,6 +19,9 @@ from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
 from grader.scorecard import Scorecard
 from grader.submission import name_of
+
+if TYPE_CHECKING:
+    from grader.gradebook import Group
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,12 @@ class Request:
         if self.kind.appends:
             _append(self.path, text)
         else:
-            write_whole(self.path, encoded(text))
+            write_whole(self.path, self._bytes(text, context))
+
+    def _bytes(self, text: str, context: ReportContext) -> bytes:
+        # An export is in whatever encoding it is: what _text could not read of it stays the bytes it was.
+        export = self.kind.fills_in and context.gradebook is not None
+        return text.encode("utf-8", "surrogateescape") if export else encoded(text)
 
 
 @dataclass(frozen=True)
@@ -141,17 +150,18 @@ class Reports:
         gradebook = _text(exported) if exported is not None else None
         return cls(requests, opening, closing, assignment, gradebook, commit_time, time.monotonic())
 
-    def on(self, paths: Sequence[Path], scorecard: Callable[[str], str]) -> Delivery:
+    def on(self, group: Group, scorecard: Callable[[str], str]) -> Delivery:
         """The reports on some submissions.
 
         Args:
-            paths: the submissions.
+            group: the submissions, and whose they are.
             scorecard: gives a submission's scorecard as JSON text, by its name.
         """
-        cards = tuple(stored.slim(stored.load(scorecard(name_of(path)))) for path in paths)
+        cards = tuple(stored.slim(stored.load(scorecard(one.name))) for one in group.found)
         context = ReportContext(
             seconds=time.monotonic() - self.started,
-            folders=folders(paths),
+            folders=folders(one.path for one in group.found),
+            known_as=known_as(group),
             commit_time=self.commit_time,
             assignment=self.assignment,
             gradebook=self.gradebook,
@@ -169,6 +179,25 @@ def folders(paths: Iterable[Path]) -> Mapping[str, str]:
         if not relative.startswith(os.pardir) and not os.path.isabs(relative):
             found[name_of(path)] = Path(relative).as_posix()
     return found
+
+
+def known_as(group: Group) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """What each who handed in a submission is known as: what its archive tells, joined with the roster."""
+    people = [[*one.known_as] for one in group.found]
+    for student, index in group.join.submissions.items():
+        _introduce(people[index], tuple(filter(None, (student.id, student.email, student.name))))
+    return {one.name: tuple(told) for one, told in zip(group.found, people, strict=True) if told}
+
+
+def _introduce(people: list[tuple[str, ...]], student: tuple[str, ...]) -> None:
+    """Add a student of the roster to those who handed in a submission, or to what is known of one of them."""
+    keys = {word.casefold() for word in student}
+    alone = [0] if len(people) == 1 else []
+    same = alone or [i for i, one in enumerate(people) if keys & {word.casefold() for word in one}]
+    if len(same) == 1:
+        people[same[0]] = tuple(dict.fromkeys((*people[same[0]], *student)))
+    else:
+        people.append(student)
 
 
 def _append(path: Path, text: str) -> None:

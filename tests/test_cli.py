@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from grader.cli import cli, main
+from tests.class_ import students
 from tests.conftest import ROOT
 
 VOLATILE = re.compile(r'"(seconds|\w+_at)": [^,\n]+')
@@ -181,6 +183,26 @@ def test_a_link_in_a_class_leads_nowhere(grade: Shell, tmp_path: Path) -> None:
         card = json.loads((tmp_path / f"scorecards/{name}.json").read_text("utf-8"))
         assert card["score"] == 0
         assert "symbolic link" in card["exercises"][0]["gradients"][0]["error"]["message"]
+
+
+CANVAS = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Backprop (4711)\r\n"
+    "    Points Possible,,,,,100\r\n"
+    '"Lovelace, Ada",340934,u1,ada@x.edu,S1,\r\n'
+    '"M\xfcller, Bob",340935,u2,bob@x.edu,S1,\r\n'
+)
+
+
+def test_an_archive_and_an_export_of_canvas_become_an_import(grade: Shell, tmp_path: Path) -> None:
+    """Byte for byte, but for the grades."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as handed_in:
+        handed_in.writestr("lovelaceada_340934_208490284_ex2_cross_entropy.py", "def dlogits(:\n")
+        handed_in.writestr("mllerbob_LATE_340935_208490285_ex2_cross_entropy-1.py", students.RIGHT)
+    (tmp_path / "export.csv").write_bytes(CANVAS.encode("latin-1"))
+    words = ["--report", "canvas=import.csv", "--gradebook", "export.csv", "--assignment", "Backprop"]
+    assert grade("all.zip", "--exercise", "ex2_cross_entropy", *words)[::2] == (1, "")
+    filled = CANVAS.replace("ada@x.edu,S1,", "ada@x.edu,S1,0").replace("bob@x.edu,S1,", "bob@x.edu,S1,100")
+    assert (tmp_path / "import.csv").read_bytes() == filled.encode("latin-1")
 
 
 def test_audit_finds_the_course_sound(grade: Shell) -> None:

@@ -13,6 +13,9 @@ from builders import exercise, gradient, perfect, sample, scorecard
 
 from grader import reporting
 from grader.errors import GraderFault, OperatorError
+from grader.gradebook import Group
+from grader.layouts import Found
+from grader.reports.book import Student
 from grader.reports.context import ReportContext
 from grader.scorecard import Outcome
 
@@ -82,6 +85,21 @@ def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     assert brackets("github=x") != brackets("github=x")
     before, after = brackets("junit=y", "github=x")
     assert after == f"::{before.removeprefix('::stop-commands::').strip()}::\n"
+
+
+def test_what_is_known_of_each_comes_from_archive_and_roster():
+    """Those who handed in together are told apart as far as the roster tells who is who."""
+    ada, bob = Student("u1", "Ada Lovelace", "ada@school.example"), Student("u2", "Bob Builder")
+    found = [
+        Found(Path("lovelaceada_340934"), (("lovelaceada", "340934"),)),
+        Found(Path("submission_2"), (("u2", "Bob"), ("u3", "Cyd"))),
+        Found(Path("dora")),
+    ]
+    assert reporting.known_as(Group(found, (ada, bob))) == {
+        "lovelaceada_340934": (("lovelaceada", "340934", "u1", "ada@school.example", "Ada Lovelace"),),
+        "submission_2": (("u2", "Bob", "Bob Builder"), ("u3", "Cyd")),
+    }
+    assert reporting.known_as(Group([Found(Path("u2"))], (bob,))) == {"u2": (("u2", "Bob Builder"),)}
 
 
 def test_folders_are_below_the_working_directory(tmp_path, monkeypatch):

@@ -12,15 +12,26 @@ https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.reports.context import ReportContext, ReportError
-from grader.reports.gradebook import Assignment, Matches, assignments, column, match, names, notices, number
+from grader.reports.gradebook import (
+    Assignment,
+    Matches,
+    Person,
+    assignments,
+    column,
+    match,
+    names,
+    notices,
+    number,
+)
 from grader.reports.sheet import Sheet, harmless
 from grader.scorecard import Scorecard
 
 KIND = "canvas"
+FILLS_IN = True
 
 COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POSSIBLE = "Points Possible"
@@ -33,8 +44,9 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     Args:
         scorecards: the submissions; each is found in the export by the student's ID, SIS ID, login (also
             without its domain) or name.
-        context: the ``gradebook`` exported from Canvas, if there is one; the ``assignment`` names the column
-            that takes the total, without it each exercise has a column of its title or id.
+        context: the ``gradebook`` exported from Canvas, if there is one; what students are ``known_as``, where
+            more is known than the submission's name; the ``assignment`` names the column that takes the total,
+            without it each exercise has a column of its title or id.
 
     Returns:
         CSV text. Without an export, students are known by the submission's name as their login.
@@ -87,8 +99,8 @@ class _Filled:
         firsts = [sheet.value(row, 0).strip() for row in range(len(sheet))]
         possible = next((row for row, first in enumerate(firsts) if POSSIBLE in first), None)
         students = [row for row in range(1, len(sheet)) if row != possible and any(sheet.row(row))]
-        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in students}
-        return cls(sheet, possible, match(scorecards, people))
+        people = {row: _person(dict(zip(header, sheet.row(row), strict=False))) for row in students}
+        return cls(sheet, possible, match(scorecards, people, context.known_as, _is_own_id))
 
     def fill(self, assignment: Assignment) -> None:
         place = column(self.sheet.row(0), assignment.names, _stem)
@@ -114,10 +126,13 @@ class _Filled:
         return old if before is not None and number(before) == number(score) else number(score)
 
 
-def _keys(student: dict[str, str]) -> Iterator[str]:
-    yield from (student.get(key, "") for key in COLUMNS[1:4])
-    yield student.get("SIS Login ID", "").partition("@")[0]
-    yield from names(student.get("Student", ""))
+def _person(student: Mapping[str, str]) -> Person:
+    return Person.of([student.get(key, "") for key in COLUMNS[1:4]], names(student.get("Student", "")))
+
+
+def _is_own_id(submission: str, word: str) -> bool:
+    """Whether it is Canvas's own ID: its archives are laid out in folders of name and ID, ``doejane_101``."""
+    return word.isdecimal() and submission.endswith(f"_{word}")
 
 
 def _stem(title: str) -> str:

@@ -4,6 +4,7 @@ A report is a module with ``KIND`` and ``render(scorecards, context) -> str``, a
 adds a file and changes none. It may also have
 
 * ``APPENDS = True``: its text is added to the end of the file instead of replacing it;
+* ``FILLS_IN = True``: where there is the export of a gradebook, its text is that, filled in;
 * ``console(scorecards, context) -> str``: lines for the standard output beside the file;
 * ``brackets(token) -> (str, str)``: lines to print before and after everything else that is printed, so that
   what a student wrote there means nothing to whoever reads the log; ``token`` must be unguessable;
@@ -49,6 +50,7 @@ class Kind:
     brackets: Callable[[str], tuple[str, str]] = _bare
     warnings: Callable[[Cards, ReportContext], Sequence[str]] = _silence
     appends: bool = False
+    fills_in: bool = False
 
     @classmethod
     def of(cls, module: ModuleType) -> Kind:
@@ -61,6 +63,7 @@ class Kind:
             brackets=getattr(module, "brackets", _bare),
             warnings=getattr(module, "warnings", _silence),
             appends=getattr(module, "APPENDS", False),
+            fills_in=getattr(module, "FILLS_IN", False),
         )
 
 

@@ -17,12 +17,22 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from grader.reports.context import ReportContext, ReportError
-from grader.reports.gradebook import Assignment, Matches, assignments, column, match, notices, number
+from grader.reports.gradebook import (
+    Assignment,
+    Matches,
+    Person,
+    assignments,
+    column,
+    match,
+    notices,
+    number,
+)
 from grader.reports.sheet import Sheet, harmless
 from grader.reports.wording import next_step, points
 from grader.scorecard import Scorecard
 
 KIND = "moodle"
+FILLS_IN = True
 
 KEYS = ("ID number", "Email address", "Username")
 """The columns that say who a student is; Moodle can match on each."""
@@ -49,8 +59,9 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     Args:
         scorecards: the submissions; each is found in the export by the student's ID number, address (also
             without its domain), user name or full name.
-        context: the ``gradebook`` exported from Moodle, if there is one; the ``assignment`` names the column
-            that takes the total, without it each exercise has a column of its title or id.
+        context: the ``gradebook`` exported from Moodle, if there is one; what students are ``known_as``, where
+            more is known than the submission's name; the ``assignment`` names the column that takes the total,
+            without it each exercise has a column of its title or id.
 
     Returns:
         CSV text. Without an export, students are known by the submission's name as their user name.
@@ -61,7 +72,7 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     work = assignments(scorecards, context)
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, work)))
-    filled = _Filled.of(scorecards, context.gradebook)
+    filled = _Filled.of(scorecards, context, context.gradebook)
     for assignment in work:
         filled.fill(assignment)
     return str(filled.sheet)
@@ -71,7 +82,7 @@ def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequenc
     """Submissions that are in no row of the export."""
     if context.gradebook is None:
         return ()
-    filled = _Filled.of(scorecards, context.gradebook)
+    filled = _Filled.of(scorecards, context, context.gradebook)
     return tuple(notices(filled.matches, KIND))
 
 
@@ -93,15 +104,15 @@ class _Filled:
     matches: Matches
 
     @classmethod
-    def of(cls, scorecards: Sequence[Scorecard], text: str) -> _Filled:
+    def of(cls, scorecards: Sequence[Scorecard], context: ReportContext, text: str) -> _Filled:
         sheet = Sheet(text)
         header = sheet.row(0) if len(sheet) else ()
         titles = [TITLES.get(title, title) for title in header]
         if not set(KEYS) & set(titles):
             raise ReportError(f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {header}")
         rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
-        people = {row: tuple(_keys(dict(zip(titles, sheet.row(row), strict=False)))) for row in rows}
-        return cls(sheet, match(scorecards, people))
+        people = {row: _person(dict(zip(titles, sheet.row(row), strict=False))) for row in rows}
+        return cls(sheet, match(scorecards, people, context.known_as))
 
     def fill(self, assignment: Assignment) -> None:
         header = self.sheet.row(0)
@@ -116,10 +127,9 @@ class _Filled:
                 self.sheet.put(row, beside, _feedback(part))
 
 
-def _keys(student: dict[str, str]) -> Iterator[str]:
-    yield from (student.get(key, "") for key in KEYS)
-    yield student.get("Email address", "").partition("@")[0]
-    yield f"{student.get('First name', '')} {student.get('Last name', '')}"
+def _person(student: Mapping[str, str]) -> Person:
+    name = f"{student.get('First name', '')} {student.get('Last name', '')}"
+    return Person.of([student.get(key, "") for key in KEYS], [name])
 
 
 def _bare(title: str) -> str:

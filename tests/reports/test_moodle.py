@@ -102,6 +102,21 @@ def test_a_title_may_have_a_colon_of_its_own(title):
     assert filled([sample()], export, "Part 4: Backprop") == export.replace("-", "16")
 
 
+def test_who_was_told_is_found_by_what_is_known():
+    """An archive of Moodle's has the full name, a roster the rest."""
+    for words in (
+        ("Robin Robinson",),
+        ("Robinson, R.", "1001"),
+        ("R.", "robin@school.example", "Ned Nobody"),
+    ):
+        context = ReportContext(
+            assignment="Backprop", gradebook=EXPORT, known_as={"Robin Robinson_7": (words,)}
+        )
+        cards = [named("Robin Robinson_7")]
+        assert report.render(cards, context) == filled([sample()])
+        assert report.warnings(cards, context) == ()
+
+
 def test_an_export_in_german_is_understood():
     """Its columns of people have titles of their own."""
     export = (
