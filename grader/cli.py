@@ -191,13 +191,18 @@ def grade_submissions(
     from grader.settings import Settings
     from grader.workshop import Workshop
 
-    wanted = _wanted(reports, assignment, exported, commit_time) if reports else None
+    # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
+    asked = reports or any(one is not None for one in (assignment, exported, commit_time))
+    wanted = _wanted(reports, assignment, exported, commit_time, form) if asked else None
     home = _course(course, paths[0])
     workshop = Workshop(home, exercises, Settings(seed, words, time_limit, memory_limit, hints))
     students = _students(roster) if roster is not None else ()
     with laid_out(paths, home.ids, exercises) as layout:
         for notice in layout.notices:
             click.echo(f"grade: {notice}", err=True)
+        if wanted is not None:
+            titles = {exercise.id: exercise.title for exercise in workshop.exercises}
+            wanted.check(len(layout.found), titles, out)
         if len(layout.found) == 1 and not students:
             status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
         else:
@@ -230,13 +235,23 @@ def _group(layout: Layout, students: Sequence[Student]) -> Group:
 
 
 def _wanted(
-    reports: tuple[str, ...], assignment: str | None, exported: Path | None, commit_time: datetime | None
+    reports: tuple[str, ...],
+    assignment: str | None,
+    exported: Path | None,
+    commit_time: datetime | None,
+    form: str,
 ) -> Reports:
     """The reports asked for, once what some consoles need in front of all else has been printed."""
     # Imported here: most runs report to nobody, and a run starts with its boxes' parent, not with this.
     from grader.reporting import Reports
 
     wanted = Reports.read(reports, assignment, exported, commit_time)
+    if form == "json" and wanted.spoken:
+        # Whoever reads commands from what is printed needs the brackets there; around JSON, it is no JSON.
+        kinds = ", ".join(wanted.spoken)
+        raise OperatorError(
+            f"--format json: expected no report that prints, too, found {kinds}; the JSON is in --out as well"
+        )
     click.echo(wanted.opening, nl=False)
     return wanted
 

@@ -74,6 +74,28 @@ def test_each_report_that_cannot_be_is_told(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["z"]
 
 
+def test_what_cannot_be_made_is_told_when_it_is_delivered(tmp_path):
+    """A warning about it is no error of its own, and names the export."""
+    request = reporting.Request.read(f"canvas={tmp_path / 'x'}")
+    context = ReportContext(gradebook="Username\n", exported="--gradebook export.csv")
+    delivery = reporting.Delivery((request,), (sample(),), context, "")
+    assert delivery.warnings() == ()
+    with pytest.raises(OperatorError, match=r"^--gradebook export.csv: expected a gradebook from Canvas"):
+        delivery.deliver()
+
+
+def test_an_export_stays_the_bytes_it_was(tmp_path):
+    """Whatever its encoding; a report of our own is UTF-8, whatever a student wrote."""
+    export = 'Student,ID,SIS Login ID,Section,Backprop\n"M\xfcller, J",1,robin,S,\n'.encode("latin-1")
+    (tmp_path / "export.csv").write_bytes(export)
+    words = (f"canvas={tmp_path / 'x'}", f"markdown={tmp_path / 'y'}")
+    wanted = reporting.Reports.read(words, "Backprop", tmp_path / "export.csv", None)
+    context = ReportContext(assignment="Backprop", gradebook=wanted.gradebook)
+    reporting.Delivery(wanted.requests, (sample(),), context, "").deliver()
+    assert (tmp_path / "x").read_bytes() == export.replace(b"S,\n", b"S,16\n")
+    assert (tmp_path / "y").read_text("utf-8")
+
+
 def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     """A token that is known is none."""
 

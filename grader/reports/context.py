@@ -28,6 +28,7 @@ class ReportContext:
         assignment: what the place where grades go calls the work: the title of one gradebook column that
             takes the total, or None for one column per exercise.
         gradebook: the CSV text exported from Canvas or Moodle, to be filled in; with its line ends.
+        exported: what to call that export in a message.
         environment: the environment variables that a platform describes the submission with.
     """
 
@@ -37,7 +38,12 @@ class ReportContext:
     commit_time: datetime | None = None
     assignment: str | None = None
     gradebook: str | None = field(default=None, repr=False)
+    exported: str = "the gradebook"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def unfit(self, message: str) -> ReportError:
+        """The error that the export is not what it should be."""
+        return ReportError(f"{self.exported}: {message}")
 
     def path(self, submission: str, exercise: ExerciseResult) -> str | None:
         """Where an exercise's file lies in the repository, None where that is not known."""

@@ -12,6 +12,9 @@ from grader.reports.context import ReportContext, ReportError
 from grader.reports.wording import one_line
 from grader.scorecard import Scorecard
 
+TOLD_LIMIT = 1_000
+"""Characters of a table's titles in a message."""
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -71,12 +74,22 @@ def number(score: float) -> str:
     return f"{score:.2f}".rstrip("0").rstrip(".")
 
 
-def column(header: Sequence[str], names: Sequence[str], *stems: Callable[[str], str]) -> int:
+def columns(titles: Mapping[str, str], context: ReportContext) -> list[tuple[str, ...]]:
+    """What each column may be called: as :func:`assignments`, of the titles of exercises by their ids."""
+    if context.assignment is not None:
+        return [(context.assignment,)]
+    return [(title, exercise) for exercise, title in titles.items()]
+
+
+def column(
+    header: Sequence[str], names: Sequence[str], context: ReportContext, *stems: Callable[[str], str]
+) -> int:
     """The column of an assignment.
 
     Args:
         header: the titles of all columns.
         names: what it may be called.
+        context: what the export is called in a message.
         stems: each gives a title without what the platform adds to it; the first that finds any decides.
 
     Raises:
@@ -88,10 +101,15 @@ def column(header: Sequence[str], names: Sequence[str], *stems: Callable[[str], 
     for stem in stems:
         alike = alike or [i for i, title in enumerate(header) if _plain(stem(title)) in wanted]
     if len(alike) != 1:
-        found = ", ".join(repr(title) for title in header if title)
         want = " or ".join(map(repr, names))
-        raise ReportError(f"expected one column {want} in the gradebook, found {len(alike)} among {found}")
+        raise context.unfit(f"expected one column {want}, found {len(alike)} among {shown(header)}")
     return alike[0]
+
+
+def shown(header: Sequence[str]) -> str:
+    """The titles that were found, for a message; a file that is no table may have one without an end."""
+    told = ", ".join(map(repr, filter(None, header))) or "nothing"
+    return told if len(told) <= TOLD_LIMIT else f"{told[:TOLD_LIMIT]}..."
 
 
 def _plain(text: str) -> str:

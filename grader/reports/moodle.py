@@ -16,23 +16,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from grader.reports.context import ReportContext, ReportError
+from grader.reports.context import ReportContext
 from grader.reports.gradebook import (
     Assignment,
     Matches,
     Person,
     assignments,
     column,
+    columns,
     match,
     notices,
     number,
+    shown,
 )
 from grader.reports.sheet import Sheet, harmless
 from grader.reports.wording import next_step, points
 from grader.scorecard import Scorecard
 
 KIND = "moodle"
-FILLS_IN = True
+USES = frozenset({"assignment", "gradebook"})
 
 KEYS = ("ID number", "Email address", "Username")
 """The columns that say who a student is; Moodle can match on each."""
@@ -72,18 +74,34 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     work = assignments(scorecards, context)
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, work)))
-    filled = _Filled.of(scorecards, context, context.gradebook)
+    export = _Export.of(context, context.gradebook)
+    matches = export.match(scorecards)
     for assignment in work:
-        filled.fill(assignment)
-    return str(filled.sheet)
+        export.fill(assignment, matches)
+    return str(export.sheet)
+
+
+def check(titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether the export, if there is one, has all columns that are to be filled in.
+
+    Args:
+        titles: the titles of the exercises that are to be graded, by their ids.
+        context: as for :func:`render`.
+
+    Raises:
+        ReportError: it is not Moodle's, or has no such column.
+    """
+    if context.gradebook is not None:
+        export = _Export.of(context, context.gradebook)
+        for names in columns(titles, context):
+            export.place(names)
 
 
 def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
     """Submissions that are in no row of the export."""
     if context.gradebook is None:
         return ()
-    filled = _Filled.of(scorecards, context, context.gradebook)
-    return tuple(notices(filled.matches, KIND))
+    return tuple(notices(_Export.of(context, context.gradebook).match(scorecards), KIND))
 
 
 def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
@@ -97,34 +115,49 @@ def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Itera
 
 
 @dataclass(frozen=True)
-class _Filled:
-    """An export, and whose its rows are."""
+class _Export:
+    """An export."""
 
+    context: ReportContext
     sheet: Sheet
-    matches: Matches
 
     @classmethod
-    def of(cls, scorecards: Sequence[Scorecard], context: ReportContext, text: str) -> _Filled:
+    def of(cls, context: ReportContext, text: str) -> _Export:
         sheet = Sheet(text)
         header = sheet.row(0) if len(sheet) else ()
-        titles = [TITLES.get(title, title) for title in header]
-        if not set(KEYS) & set(titles):
-            raise ReportError(f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {header}")
+        if not set(KEYS) & set(_titles(header)):
+            raise context.unfit(
+                f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {shown(header)}"
+            )
+        return cls(context, sheet)
+
+    def match(self, scorecards: Sequence[Scorecard]) -> Matches:
+        """Whose each row is."""
+        sheet, titles = self.sheet, _titles(self.sheet.row(0))
         rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
         people = {row: _person(dict(zip(titles, sheet.row(row), strict=False))) for row in rows}
-        return cls(sheet, match(scorecards, people, context.known_as))
+        return match(scorecards, people, self.context.known_as)
 
-    def fill(self, assignment: Assignment) -> None:
-        header = self.sheet.row(0)
-        place = column(header, assignment.names, _bare, _stem)
-        beside = _beside(header, place)
-        for row, card in self.matches.rows.items():
+    def place(self, names: Sequence[str]) -> int:
+        """The column of an assignment."""
+        return column(self.sheet.row(0), names, self.context, _bare, _stem)
+
+    def fill(self, assignment: Assignment, matches: Matches) -> None:
+        """Put everybody's score into the column of an assignment, and feedback beside it."""
+        place = self.place(assignment.names)
+        beside = _beside(self.sheet.row(0), place)
+        for row, card in matches.rows.items():
             part = assignment.part(card)
             if part is None:
                 continue
             self.sheet.put(row, place, _written(self.sheet.value(row, place), part.score))
             if beside is not None:
                 self.sheet.put(row, beside, _feedback(part))
+
+
+def _titles(header: Sequence[str]) -> list[str]:
+    """The titles of all columns, in English."""
+    return [TITLES.get(title, title) for title in header]
 
 
 def _person(student: Mapping[str, str]) -> Person:

@@ -94,9 +94,7 @@ def test_scores_are_scaled_to_the_points_possible():
 
 def test_a_title_is_found_without_its_number_and_the_total_in_no_wrong_column():
     """A grade in the wrong column is worse than none."""
-    with pytest.raises(
-        ReportError, match=r"expected one column 'Backpro' in the gradebook, found 0 among 'Student'"
-    ):
+    with pytest.raises(ReportError, match=r"expected one column 'Backpro', found 0 among 'Student'"):
         filled([sample()], assignment="Backpro")
     with pytest.raises(ReportError, match="Canvas computes it"):
         filled([sample()], assignment="Final Score")

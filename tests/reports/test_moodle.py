@@ -87,7 +87,7 @@ def test_an_export_without_feedback_gets_none():
 def test_a_column_that_cannot_be_told_is_refused():
     """Two kinds of one grade need the exact title."""
     export = EXPORT.replace("Assignment: Other (Real)", "Quiz: Backprop (Real)")
-    with pytest.raises(ReportError, match="expected one column 'Backprop' in the gradebook, found 2"):
+    with pytest.raises(ReportError, match="expected one column 'Backprop', found 2"):
         filled([sample()], export)
     assert ",16," in filled([sample()], export, "Assignment: Backprop (Real)")
 
