@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from grader.course import Course
     from grader.gradebook import Group
+    from grader.layouts import Layout
     from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard import Scorecard
@@ -215,7 +216,9 @@ def grade_submissions(
     from grader.settings import Settings
     from grader.workshop import Workshop
 
-    wanted = _wanted(reports, assignment, exported, commit_time) if reports else None
+    # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
+    asked = reports or any(one is not None for one in (assignment, exported, commit_time))
+    wanted = _wanted(reports, assignment, exported, commit_time, form) if asked else None
     home = _course(course, paths[0])
     settings = Settings(seed, words, time_limit, memory_limit, hints)
     students = _students(roster) if roster is not None else ()
@@ -223,17 +226,23 @@ def grade_submissions(
         workshop = Workshop(home, exercises, settings, layout.troubles)
         for notice in layout.notices:
             click.echo(f"grade: {notice}", err=True)
+        if wanted is not None:
+            titles = {exercise.id: exercise.title for exercise in workshop.exercises}
+            wanted.check(len(layout.found), titles, out)
         if len(layout.found) == 1 and not students:
             status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
         else:
-            from grader.gradebook import Group  # a desk has no use for it
-
-            group = Group(layout.found, students)
             status = _grade_class(
-                group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
+                _group(layout, students),
+                workshop,
+                out,
+                form,
+                isolation,
+                jobs=jobs or cores(),
+                regrade=regrade,
             )
         if wanted is not None:
-            _report(wanted, [one.path for one in layout.found], out)
+            _report(wanted, _group(layout, students), out)
     context.exit(status)
 
 
@@ -244,23 +253,40 @@ def _students(path: Path) -> tuple[Student, ...]:
     return tuple(roster.load(path))
 
 
+def _group(layout: Layout, students: Sequence[Student]) -> Group:
+    """Whose work is graded."""
+    from grader.gradebook import Group  # a desk has no use for it
+
+    return Group(layout.found, students)
+
+
 def _wanted(
-    reports: tuple[str, ...], assignment: str | None, exported: Path | None, commit_time: datetime | None
+    reports: tuple[str, ...],
+    assignment: str | None,
+    exported: Path | None,
+    commit_time: datetime | None,
+    form: str,
 ) -> Reports:
     """The reports asked for, once what some consoles need in front of all else has been printed."""
     # Imported here: most runs report to nobody, and a run starts with its boxes' parent, not with this.
     from grader.reporting import Reports
 
     wanted = Reports.read(reports, assignment, exported, commit_time)
+    if form == "json" and wanted.spoken:
+        # Whoever reads commands from what is printed needs the brackets there; around JSON, it is no JSON.
+        kinds = ", ".join(wanted.spoken)
+        raise OperatorError(
+            f"--format json: expected no report that prints, too, found {kinds}; the JSON is in --out as well"
+        )
     click.echo(wanted.opening, nl=False)
     return wanted
 
 
-def _report(wanted: Reports, paths: Sequence[Path], out: Path) -> None:
+def _report(wanted: Reports, group: Group, out: Path) -> None:
     """Deliver the reports on the scorecards of these submissions."""
     from grader.store import Store
 
-    delivery = wanted.on(paths, Store(out).text)
+    delivery = wanted.on(group, Store(out).text)
     for warning in delivery.warnings():
         click.echo(f"grade: {warning}", err=True)
     click.echo(delivery.console(), nl=False)

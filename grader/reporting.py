@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.errors import GraderError, GraderFault, OperatorError
 from grader.files import encoded, write_whole
@@ -18,6 +21,9 @@ from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
 from grader.scorecard import Scorecard
 from grader.submission import name_of
+
+if TYPE_CHECKING:
+    from grader.gradebook import Group
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,26 @@ class Request:
             raise OperatorError(f"--report: expected one of {', '.join(kinds())}, found {name!r}{near}")
         return cls(kinds()[name], Path(path))
 
+    def check(self, submissions: int, titles: Mapping[str, str], context: ReportContext, out: Path) -> None:
+        """Find what would keep the report from being delivered, as far as that is known before grading.
+
+        Args:
+            submissions: how many there are.
+            titles: the titles of the exercises that will be graded, by their ids.
+            context: as for :meth:`deliver`.
+            out: a folder that will be there by then.
+
+        Raises:
+            OperatorError: it could not be made, or its file could not be written.
+        """
+        if self.kind.alone and submissions != 1:
+            raise OperatorError(f"--report {self.kind.name}: expected one submission, found {submissions}")
+        try:
+            self.kind.check(titles, context)
+        except ReportError as error:
+            raise OperatorError(str(error)) from error
+        _try_out(self.path, out, appends=self.kind.appends)
+
     def deliver(self, scorecards: Sequence[Scorecard], context: ReportContext) -> None:
         """Render and write the report.
 
@@ -57,7 +83,12 @@ class Request:
         if self.kind.appends:
             _append(self.path, text)
         else:
-            write_whole(self.path, encoded(text))
+            write_whole(self.path, self._bytes(text, context))
+
+    def _bytes(self, text: str, context: ReportContext) -> bytes:
+        # An export is in whatever encoding it is: what _text could not read of it stays the bytes it was.
+        export = "gradebook" in self.kind.uses and context.gradebook is not None
+        return text.encode("utf-8", "surrogateescape") if export else encoded(text)
 
 
 @dataclass(frozen=True)
@@ -78,8 +109,11 @@ class Delivery:
 
     def warnings(self) -> tuple[str, ...]:
         """What the person who asked should be told."""
-        told = (request.kind.warnings(self.scorecards, self.context) for request in self.requests)
-        return tuple(warning for warnings in told for warning in warnings)
+        found: list[str] = []
+        for request in self.requests:
+            with suppress(ReportError):  # what cannot be made is told when it is delivered
+                found += request.kind.warnings(self.scorecards, self.context)
+        return tuple(found)
 
     def console(self) -> str:
         """What is still to be printed: the closing, then what the reports have for the standard output."""
@@ -112,7 +146,8 @@ class Reports:
         opening: what to print before anything else, for the consoles that need it.
         closing: its counterpart.
         assignment: the title of a gradebook's column, None for the report's own.
-        gradebook: the instructor's own export, text, for the reports that fill one in.
+        exported: the instructor's own export, for the reports that fill one in.
+        gradebook: its text.
         commit_time: when the graded commit was made.
         started: on ``time.monotonic()``'s clock.
     """
@@ -121,6 +156,7 @@ class Reports:
     opening: str
     closing: str
     assignment: str | None
+    exported: Path | None
     gradebook: str | None
     commit_time: datetime | None
     started: float
@@ -132,32 +168,87 @@ class Reports:
         """The reports asked for in words.
 
         Raises:
-            OperatorError: one of them is not ``KIND=PATH``, or the export cannot be read.
+            OperatorError: one of them is not ``KIND=PATH``, two go to one path, none uses what is given
+                besides, or the export cannot be read.
         """
         requests = tuple(map(Request.read, words))
+        _refuse_one_path(requests)
+        _refuse_unused(requests, assignment=assignment, gradebook=exported, commit_time=commit_time)
         pairs = [request.kind.brackets(secrets.token_hex(16)) for request in requests]
         opening = "".join(before for before, _ in pairs)
         closing = "".join(after for _, after in reversed(pairs))
         gradebook = _text(exported) if exported is not None else None
-        return cls(requests, opening, closing, assignment, gradebook, commit_time, time.monotonic())
+        return cls(requests, opening, closing, assignment, exported, gradebook, commit_time, time.monotonic())
 
-    def on(self, paths: Sequence[Path], scorecard: Callable[[str], str]) -> Delivery:
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The kinds of those that print, too."""
+        return tuple(request.kind.name for request in self.requests if request.kind.speaks)
+
+    def check(self, submissions: int, titles: Mapping[str, str], out: Path) -> None:
+        """Find what would keep reports from being delivered, before the work begins that they are on.
+
+        Args:
+            submissions: how many there are.
+            titles: the titles of the exercises that will be graded, by their ids.
+            out: the folder of the scorecards, which need not be there yet.
+
+        Raises:
+            OperatorError: what was found, all of it.
+        """
+        trouble: list[OperatorError] = []
+        for request in self.requests:
+            try:
+                request.check(submissions, titles, self._context(), out)
+            except OperatorError as error:
+                trouble.append(error)
+        if trouble:
+            raise OperatorError("; ".join(map(str, trouble)))
+
+    def on(self, group: Group, scorecard: Callable[[str], str]) -> Delivery:
         """The reports on some submissions.
 
         Args:
-            paths: the submissions.
+            group: the submissions, and whose they are.
             scorecard: gives a submission's scorecard as JSON text, by its name.
         """
-        cards = tuple(stored.slim(stored.load(scorecard(name_of(path)))) for path in paths)
-        context = ReportContext(
+        cards = tuple(stored.slim(stored.load(scorecard(one.name))) for one in group.found)
+        context = replace(
+            self._context(),
             seconds=time.monotonic() - self.started,
-            folders=folders(paths),
+            folders=folders(one.path for one in group.found),
+            known_as=known_as(group),
+        )
+        return Delivery(self.requests, cards, context, self.closing)
+
+    def _context(self) -> ReportContext:
+        """What is known before anything is graded."""
+        return ReportContext(
             commit_time=self.commit_time,
             assignment=self.assignment,
             gradebook=self.gradebook,
+            exported=f"--gradebook {self.exported}",
             environment=os.environ,
         )
-        return Delivery(self.requests, cards, context, self.closing)
+
+
+def _refuse_one_path(requests: Sequence[Request]) -> None:
+    """Two reports in one file would be none."""
+    seen: dict[str, Request] = {}
+    for request in requests:
+        other = seen.setdefault(os.path.realpath(request.path), request)
+        if other is not request:
+            both = f"{other.kind.name} and {request.kind.name}"
+            raise OperatorError(f"--report: expected a path for each, found {request.path} for {both}")
+
+
+def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
+    """What is said in vain is most likely said of a report that was forgotten."""
+    for name, value in options.items():
+        if value is not None and not any(name in request.kind.uses for request in requests):
+            users = " or ".join(f"{kind.name}=PATH" for kind in kinds().values() if name in kind.uses)
+            found = ", ".join(request.kind.name for request in requests) or "none"
+            raise OperatorError(f"--{name.replace('_', '-')}: expected --report {users}, found {found}")
 
 
 def folders(paths: Iterable[Path]) -> Mapping[str, str]:
@@ -169,6 +260,40 @@ def folders(paths: Iterable[Path]) -> Mapping[str, str]:
         if not relative.startswith(os.pardir) and not os.path.isabs(relative):
             found[name_of(path)] = Path(relative).as_posix()
     return found
+
+
+def known_as(group: Group) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """What each who handed in a submission is known as: what its archive tells, joined with the roster."""
+    people = [[*one.known_as] for one in group.found]
+    for student, index in group.join.submissions.items():
+        _introduce(people[index], tuple(filter(None, (student.id, student.email, student.name))))
+    return {one.name: tuple(told) for one, told in zip(group.found, people, strict=True) if told}
+
+
+def _introduce(people: list[tuple[str, ...]], student: tuple[str, ...]) -> None:
+    """Add a student of the roster to those who handed in a submission, or to what is known of one of them."""
+    keys = {word.casefold() for word in student}
+    alone = [0] if len(people) == 1 else []
+    same = alone or [i for i, one in enumerate(people) if keys & {word.casefold() for word in one}]
+    if len(same) == 1:
+        people[same[0]] = tuple(dict.fromkeys((*people[same[0]], *student)))
+    else:
+        people.append(student)
+
+
+def _try_out(path: Path, out: Path, *, appends: bool) -> None:
+    """See whether a file could be written, and leave nothing behind."""
+    try:
+        if path.is_dir():
+            raise OperatorError(f"{path}: expected a file, found a folder")
+        if not path.parent.exists() and path.parent.resolve() in (out.resolve(), *out.resolve().parents):
+            return
+        if appends and os.access(path, os.W_OK):
+            return
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _append(path: Path, text: str) -> None:

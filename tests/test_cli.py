@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from grader.box.portable import Subprocesses
 from grader.cli import cli, main
 from grader.reports.gradescope import VISIBILITIES
+from tests.class_ import students
 from tests.conftest import ROOT
 
 VOLATILE = re.compile(r'"(seconds|\w+_at)": [^,\n]+')
@@ -254,6 +256,122 @@ def test_a_link_in_a_class_leads_nowhere(grade: Shell, tmp_path: Path) -> None:
         card = json.loads((tmp_path / f"scorecards/{name}.json").read_text("utf-8"))
         assert card["score"] == 0
         assert "symbolic link" in card["exercises"][0]["gradients"][0]["error"]["message"]
+
+
+CANVAS = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Backprop (4711)\r\n"
+    "    Points Possible,,,,,100\r\n"
+    '"Lovelace, Ada",340934,u1,ada@x.edu,S1,\r\n'
+    '"M\xfcller, Bob",340935,u2,bob@x.edu,S1,\r\n'
+)
+
+
+def test_an_archive_and_an_export_of_canvas_become_an_import(grade: Shell, tmp_path: Path) -> None:
+    """Byte for byte, but for the grades."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as handed_in:
+        handed_in.writestr("lovelaceada_340934_208490284_ex2_cross_entropy.py", "def dlogits(:\n")
+        handed_in.writestr("mllerbob_LATE_340935_208490285_ex2_cross_entropy-1.py", students.RIGHT)
+    (tmp_path / "export.csv").write_bytes(CANVAS.encode("latin-1"))
+    words = ["--report", "canvas=import.csv", "--gradebook", "export.csv", "--assignment", "Backprop"]
+    assert grade("all.zip", "--exercise", "ex2_cross_entropy", *words)[::2] == (1, "")
+    filled = CANVAS.replace("ada@x.edu,S1,", "ada@x.edu,S1,0").replace("bob@x.edu,S1,", "bob@x.edu,S1,100")
+    assert (tmp_path / "import.csv").read_bytes() == filled.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--report", "junit=nowhere/x"], "nowhere/x: cannot be written: No such file or directory"),
+        (["--report", "junit=notes.txt/x"], "notes.txt/x: cannot be written: Not a directory"),
+        (["--report", "outputs=nowhere/x"], "nowhere/x: cannot be written: No such file or directory"),
+        (["--report", "junit=class"], "class: expected a file, found a folder"),
+        (["--report", "gradescope=x"], "--report gradescope: expected one submission, found 2"),
+        (["--report", "prairielearn=x"], "--report prairielearn: expected one submission, found 2"),
+        (["--report", "junit=x", "--report", "markdown=./x"], "found x for junit and markdown"),
+        (
+            ["--report", "canvas=x", "--gradebook", "moodle.csv"],
+            "--gradebook moodle.csv: expected a gradebook from C",
+        ),
+        (
+            ["--report", "moodle=x", "--gradebook", "canvas.csv"],
+            "--gradebook canvas.csv: expected a gradebook from M",
+        ),
+        (
+            ["--report", "canvas=x", "--gradebook", "canvas.csv", "--assignment", "Other"],
+            "--gradebook canvas.csv: expected one column 'Other', found 0 among 'Student'",
+        ),
+        (
+            ["--report", "canvas=x", "--gradebook", "canvas.csv"],
+            "expected one column 'The cross-entropy in one go' or 'ex2_cross_entropy', found 0",
+        ),
+        (
+            ["--gradebook", "canvas.csv"],
+            "--gradebook: expected --report canvas=PATH or moodle=PATH, found none",
+        ),
+        (
+            ["--report", "junit=x", "--gradebook", "canvas.csv"],
+            "--gradebook: expected --report canvas=PATH or mood",
+        ),
+        (["--assignment", "Backprop"], "--assignment: expected --report canvas=PATH or "),
+        (
+            ["--commit-time", "2026-06-01T14:32:01Z"],
+            "--commit-time: expected --report classroom50=PATH, found none",
+        ),
+        (["--format", "json", "--report", "github=x"], "--format json: expected no report that prints"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_report_that_cannot_be_is_told_before_anything_is_graded(
+    grade: Shell, tmp_path: Path, words: list[str], message: str
+) -> None:
+    """In one line, with status 2; and nothing is left behind."""
+    students.hand_in(tmp_path / "class", {"ada": students.RIGHT, "ben": ""})
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "canvas.csv").write_bytes(CANVAS.encode("latin-1"))
+    (tmp_path / "moodle.csv").write_text("First name,Last name,ID number,Email address,Backprop (Real)\n")
+    before = sorted(tmp_path.iterdir())
+    status, out, err = grade("class", "--exercise", "ex2_cross_entropy", *words)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_all_that_keeps_reports_from_being_is_told_at_once(grade: Shell, tmp_path: Path) -> None:
+    """Who mends the first has not to find out about the second."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ex2_cross_entropy.py").write_text("")
+    _, _, err = grade("mine", "--report", "classroom50=x", "--report", "junit=nowhere/x")
+    assert "expected the time of the graded commit, --commit-time, found none; nowhere/x: cannot be" in err
+
+
+def test_a_report_may_go_beside_the_scorecards(grade: Shell, tmp_path: Path) -> None:
+    """Whose folder is made while grading."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ex2_cross_entropy.py").write_text("def dlogits(:\n")
+    words = ["--exercise", "ex2_cross_entropy", "--out", "cards/new", "--format", "json"]
+    status, out, err = grade(
+        "mine", *words, "--report", "junit=cards/new/x.xml", "--report", "outputs=cards/y"
+    )
+    assert (status, err) == (1, "")
+    assert out == (tmp_path / "cards/new/mine.json").read_text("utf-8")
+    assert (tmp_path / "cards/new/x.xml").exists()
+    assert (tmp_path / "cards/y").read_text("utf-8").startswith("score=0\n")
+
+
+def test_a_desk_without_a_report_loads_nothing_of_them(tmp_path: Path) -> None:
+    """A student waits for each module."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ex2_cross_entropy.py").write_text("def dlogits(:\n")
+    program = (
+        "import sys; from grader.cli import cli; "
+        "cli.main(sys.argv[1:], standalone_mode=False); "
+        "sys.exit(bool({'grader.reporting', 'grader.gradebook'} & set(sys.modules)))"
+    )
+    words = ["mine", "--exercise", "ex2_cross_entropy"]
+    subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def test_audit_finds_the_course_sound(grade: Shell) -> None:

@@ -13,6 +13,9 @@ from builders import exercise, gradient, perfect, sample, scorecard
 
 from grader import reporting
 from grader.errors import GraderFault, OperatorError
+from grader.gradebook import Group
+from grader.layouts import Found
+from grader.reports.book import Student
 from grader.reports.context import ReportContext
 from grader.scorecard import Outcome
 
@@ -71,6 +74,28 @@ def test_each_report_that_cannot_be_is_told(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["z"]
 
 
+def test_what_cannot_be_made_is_told_when_it_is_delivered(tmp_path):
+    """A warning about it is no error of its own, and names the export."""
+    request = reporting.Request.read(f"canvas={tmp_path / 'x'}")
+    context = ReportContext(gradebook="Username\n", exported="--gradebook export.csv")
+    delivery = reporting.Delivery((request,), (sample(),), context, "")
+    assert delivery.warnings() == ()
+    with pytest.raises(OperatorError, match=r"^--gradebook export.csv: expected a gradebook from Canvas"):
+        delivery.deliver()
+
+
+def test_an_export_stays_the_bytes_it_was(tmp_path):
+    """Whatever its encoding; a report of our own is UTF-8, whatever a student wrote."""
+    export = 'Student,ID,SIS Login ID,Section,Backprop\n"M\xfcller, J",1,robin,S,\n'.encode("latin-1")
+    (tmp_path / "export.csv").write_bytes(export)
+    words = (f"canvas={tmp_path / 'x'}", f"markdown={tmp_path / 'y'}")
+    wanted = reporting.Reports.read(words, "Backprop", tmp_path / "export.csv", None)
+    context = ReportContext(assignment="Backprop", gradebook=wanted.gradebook)
+    reporting.Delivery(wanted.requests, (sample(),), context, "").deliver()
+    assert (tmp_path / "x").read_bytes() == export.replace(b"S,\n", b"S,16\n")
+    assert (tmp_path / "y").read_text("utf-8")
+
+
 def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     """A token that is known is none."""
 
@@ -82,6 +107,21 @@ def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     assert brackets("github=x") != brackets("github=x")
     before, after = brackets("junit=y", "github=x")
     assert after == f"::{before.removeprefix('::stop-commands::').strip()}::\n"
+
+
+def test_what_is_known_of_each_comes_from_archive_and_roster():
+    """Those who handed in together are told apart as far as the roster tells who is who."""
+    ada, bob = Student("u1", "Ada Lovelace", "ada@school.example"), Student("u2", "Bob Builder")
+    found = [
+        Found(Path("lovelaceada_340934"), (("lovelaceada", "340934"),)),
+        Found(Path("submission_2"), (("u2", "Bob"), ("u3", "Cyd"))),
+        Found(Path("dora")),
+    ]
+    assert reporting.known_as(Group(found, (ada, bob))) == {
+        "lovelaceada_340934": (("lovelaceada", "340934", "u1", "ada@school.example", "Ada Lovelace"),),
+        "submission_2": (("u2", "Bob", "Bob Builder"), ("u3", "Cyd")),
+    }
+    assert reporting.known_as(Group([Found(Path("u2"))], (bob,))) == {"u2": (("u2", "Bob Builder"),)}
 
 
 def test_folders_are_below_the_working_directory(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from pathlib import Path
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import kinds
+from grader.reports.wording import visible
 from grader.scorecard import Scorecard
 
 
@@ -37,12 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _card(path: Path) -> Scorecard:
+    """The scorecard in a file.
+
+    Raises:
+        ReportError: there is none; the message names the file.
+    """
     try:
         return stored.load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(
-            f"expected a scorecard, found a file that cannot be read: {type(error).__name__}"
-        ) from error
+        found = f"a file that cannot be read: {type(error).__name__}"
+        raise ReportError(f"{visible(str(path))}: expected a scorecard, found {found}") from error
+    except ReportError as error:
+        raise ReportError(f"{visible(str(path))}: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:

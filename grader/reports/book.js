@@ -4,7 +4,8 @@ const table = document.getElementById("matrix");
 const body = table.tBodies[0];
 const rows = Array.from(body.rows);
 const status = document.getElementById("found");
-const texts = new Map(rows.map((row) => [row, row.dataset.text]));
+// Composed: an accent may be a character of its own, in an archive made on a Mac as in what is typed.
+const texts = new Map(rows.map((row) => [row, row.dataset.text.normalize("NFC")]));
 const order = ["good", "ours", "open", "broke", "wrong"];
 
 const value = (row, column) => {
@@ -14,7 +15,8 @@ const value = (row, column) => {
   return cell ? order.indexOf(cell.className) : order.length;
 };
 
-const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+const collator = new Intl.Collator();
+const compare = (a, b) => (typeof a === "string" ? collator.compare(a, b) : a - b);
 
 const sort = (button) => {
   const head = button.closest("th");
@@ -28,7 +30,7 @@ const sort = (button) => {
 };
 
 const search = (words) => {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = words.normalize("NFC").toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const row of rows) {
     const fits = wanted.every((word) => texts.get(row).includes(word));

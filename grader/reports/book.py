@@ -7,7 +7,7 @@ so that a class of thousands needs no more memory than its table does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
@@ -254,9 +254,3 @@ def _made(entry: Entry) -> Iterator[tuple[Mistake, str]]:
     for column, mark in entry.marks.items():
         if mark.mistake is not None:
             yield mark.mistake, column.gradient
-
-
-def entries(cards: Iterable[Scorecard]) -> Iterator[Entry]:
-    """What a gradebook keeps of some scorecards."""
-    thrift = Thrift()
-    return (thrift(Entry.of(card)) for card in cards)

@@ -12,15 +12,28 @@ https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from grader.reports.context import ReportContext, ReportError
-from grader.reports.gradebook import Assignment, Matches, assignments, column, match, names, notices, number
+from grader.reports.context import ReportContext
+from grader.reports.gradebook import (
+    Assignment,
+    Matches,
+    Person,
+    assignments,
+    column,
+    columns,
+    match,
+    names,
+    notices,
+    number,
+    shown,
+)
 from grader.reports.sheet import Sheet, harmless
 from grader.scorecard import Scorecard
 
 KIND = "canvas"
+USES = frozenset({"assignment", "gradebook"})
 
 COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POSSIBLE = "Points Possible"
@@ -33,8 +46,9 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     Args:
         scorecards: the submissions; each is found in the export by the student's ID, SIS ID, login (also
             without its domain) or name.
-        context: the ``gradebook`` exported from Canvas, if there is one; the ``assignment`` names the column
-            that takes the total, without it each exercise has a column of its title or id.
+        context: the ``gradebook`` exported from Canvas, if there is one; what students are ``known_as``, where
+            more is known than the submission's name; the ``assignment`` names the column that takes the total,
+            without it each exercise has a column of its title or id.
 
     Returns:
         CSV text. Without an export, students are known by the submission's name as their login.
@@ -44,18 +58,34 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     """
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, assignments(scorecards, context))))
-    filled = _Filled.of(scorecards, context, context.gradebook)
+    export = _Export.of(context, context.gradebook)
+    matches = export.match(scorecards)
     for assignment in assignments(scorecards, context):
-        filled.fill(assignment)
-    return str(filled.sheet)
+        export.fill(assignment, matches)
+    return str(export.sheet)
+
+
+def check(titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether the export, if there is one, has all columns that are to be filled in.
+
+    Args:
+        titles: the titles of the exercises that are to be graded, by their ids.
+        context: as for :func:`render`.
+
+    Raises:
+        ReportError: it is not Canvas's, or has no such column.
+    """
+    if context.gradebook is not None:
+        export = _Export.of(context, context.gradebook)
+        for names in columns(titles, context):
+            export.place(names)
 
 
 def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
     """Submissions that are in no row of the export."""
     if context.gradebook is None:
         return ()
-    filled = _Filled.of(scorecards, context, context.gradebook)
-    return tuple(notices(filled.matches, KIND))
+    return tuple(notices(_Export.of(context, context.gradebook).match(scorecards), KIND))
 
 
 def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
@@ -69,43 +99,53 @@ def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Itera
 
 
 @dataclass(frozen=True)
-class _Filled:
-    """An export, where its rows of points and of students are, and whose they are."""
+class _Export:
+    """An export, and the row that tells what its columns are out of."""
 
+    context: ReportContext
     sheet: Sheet
     possible: int | None
-    matches: Matches
 
     @classmethod
-    def of(cls, scorecards: Sequence[Scorecard], context: ReportContext, text: str) -> _Filled:
+    def of(cls, context: ReportContext, text: str) -> _Export:
         sheet = Sheet(text, ",;")
         header = sheet.row(0) if len(sheet) else ()
         if "ID" not in header or "Section" not in header:
-            raise ReportError(
-                f"expected a gradebook from Canvas with the columns ID and Section, found {header}"
+            raise context.unfit(
+                f"expected a gradebook from Canvas with the columns ID and Section, found {shown(header)}"
             )
         firsts = [sheet.value(row, 0).strip() for row in range(len(sheet))]
-        possible = next((row for row, first in enumerate(firsts) if POSSIBLE in first), None)
-        students = [row for row in range(1, len(sheet)) if row != possible and any(sheet.row(row))]
-        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in students}
-        return cls(sheet, possible, match(scorecards, people))
+        return cls(context, sheet, next((row for row, first in enumerate(firsts) if POSSIBLE in first), None))
 
-    def fill(self, assignment: Assignment) -> None:
-        place = column(self.sheet.row(0), assignment, _stem)
-        factor = self._factor(assignment, place)
-        for row, card in self.matches.rows.items():
+    def match(self, scorecards: Sequence[Scorecard]) -> Matches:
+        """Whose each row is."""
+        sheet, header = self.sheet, self.sheet.row(0)
+        students = [row for row in range(1, len(sheet)) if row != self.possible and any(sheet.row(row))]
+        people = {row: _person(dict(zip(header, sheet.row(row), strict=False))) for row in students}
+        return match(scorecards, people, self.context.known_as, _is_own_id)
+
+    def place(self, names: Sequence[str]) -> int:
+        """The column of an assignment."""
+        place = column(self.sheet.row(0), names, self.context, _stem)
+        if "read only" in self._told(place):
+            raise self.context.unfit(
+                f"expected a column for grades, found {self.sheet.value(0, place)!r}: Canvas computes it"
+            )
+        return place
+
+    def fill(self, assignment: Assignment, matches: Matches) -> None:
+        """Put everybody's score into the column of an assignment."""
+        place = self.place(assignment.names)
+        most = _decimal(self._told(place))
+        factor = most / assignment.max_score if most and assignment.max_score else 1.0
+        for row, card in matches.rows.items():
             score = assignment.score(card)
             if score is not None and self.sheet.value(row, place).strip().upper() not in UNTOUCHED:
                 self.sheet.put(row, place, self._written(row, place, score * factor))
 
-    def _factor(self, assignment: Assignment, place: int) -> float:
-        told = self.sheet.value(self.possible, place).strip() if self.possible is not None else ""
-        if "read only" in told:
-            raise ReportError(
-                f"expected a column for grades, found {self.sheet.value(0, place)!r}: Canvas computes it"
-            )
-        most = _decimal(told)
-        return most / assignment.max_score if most and assignment.max_score else 1.0
+    def _told(self, place: int) -> str:
+        """What is said of a column's points."""
+        return self.sheet.value(self.possible, place).strip() if self.possible is not None else ""
 
     def _written(self, row: int, place: int, score: float) -> str:
         """The score, or what stands there already if that is the same number."""
@@ -114,10 +154,13 @@ class _Filled:
         return old if before is not None and number(before) == number(score) else number(score)
 
 
-def _keys(student: dict[str, str]) -> Iterator[str]:
-    yield from (student.get(key, "") for key in COLUMNS[1:4])
-    yield student.get("SIS Login ID", "").partition("@")[0]
-    yield from names(student.get("Student", ""))
+def _person(student: Mapping[str, str]) -> Person:
+    return Person.of([student.get(key, "") for key in COLUMNS[1:4]], names(student.get("Student", "")))
+
+
+def _is_own_id(submission: str, word: str) -> bool:
+    """Whether it is Canvas's own ID: its archives are laid out in folders of name and ID, ``doejane_101``."""
+    return word.isdecimal() and submission.endswith(f"_{word}")
 
 
 def _stem(title: str) -> str:

@@ -22,6 +22,8 @@ from grader.reports.wording import LOOKS, one_line
 from grader.scorecard import Gradient, Scorecard
 
 KIND = "classroom50"
+ALONE = True
+USES = frozenset({"commit_time"})
 SCHEMA = "classroom50/result/v1"
 
 FINEST = 1_000
@@ -43,19 +45,38 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
         ReportError: there is not exactly one submission, the time or a variable is missing, or the grader
             itself failed, which Classroom 50 is told by the exit status.
     """
-    card, known = only(scorecards, KIND), context.environment
-    if context.commit_time is None:
-        raise ReportError(f"--report {KIND}: expected the time of the graded commit, found none")
-    tests = _tests(card)
+    tests = _tests(only(scorecards, KIND))
     result = {
         "schema": SCHEMA,
-        **_identity(known),
-        "datetime": context.commit_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **_identity(context.environment),
+        "datetime": _time(context),
         "score": sum(test["score"] for test in tests),
         "max-score": sum(test["max-score"] for test in tests),
         "tests": tests,
     }
     return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def check(titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether all is known that is not in a scorecard.
+
+    Args:
+        titles: not used.
+        context: as for :func:`render`.
+
+    Raises:
+        ReportError: the time or a variable is missing.
+    """
+    _time(context)
+    _identity(context.environment)
+
+
+def _time(context: ReportContext) -> str:
+    if context.commit_time is None:
+        raise ReportError(
+            f"--report {KIND}: expected the time of the graded commit, --commit-time, found none"
+        )
+    return context.commit_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _identity(known: Mapping[str, str]) -> dict[str, str]:

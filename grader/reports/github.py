@@ -24,6 +24,7 @@ from grader.reports.wording import LOOKS, Tone, one_line, place, reason, visible
 from grader.scorecard import ExerciseResult, Gradient, Outcome, Scorecard
 
 KIND = "github"
+USES = frozenset({"assignment"})
 APPENDS = True
 
 SUMMARY_LIMIT = 240_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,9 @@ from dataclasses import dataclass, replace
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.wording import one_line
 from grader.scorecard import Scorecard
+
+TOLD_LIMIT = 1_000
+"""Characters of a table's titles in a message."""
 
 
 @dataclass(frozen=True)
@@ -70,67 +74,172 @@ def number(score: float) -> str:
     return f"{score:.2f}".rstrip("0").rstrip(".")
 
 
-def column(header: Sequence[str], assignment: Assignment, stem: Callable[[str], str]) -> int:
+def columns(titles: Mapping[str, str], context: ReportContext) -> list[tuple[str, ...]]:
+    """What each column may be called: as :func:`assignments`, of the titles of exercises by their ids."""
+    if context.assignment is not None:
+        return [(context.assignment,)]
+    return [(title, exercise) for exercise, title in titles.items()]
+
+
+def column(
+    header: Sequence[str], names: Sequence[str], context: ReportContext, *stems: Callable[[str], str]
+) -> int:
     """The column of an assignment.
 
     Args:
         header: the titles of all columns.
-        assignment: which one is looked for.
-        stem: a title without what the platform adds to it.
+        names: what it may be called.
+        context: what the export is called in a message.
+        stems: each gives a title without what the platform adds to it; the first that finds any decides.
 
     Raises:
         ReportError: there is none, or more than one and none has exactly this title. A grade in the wrong
             column is worse than none.
     """
-    exact = [i for i, title in enumerate(header) if title in assignment.names]
-    names = {_plain(name) for name in assignment.names}
-    alike = exact or [i for i, title in enumerate(header) if _plain(stem(title)) in names]
+    alike = [i for i, title in enumerate(header) if title in names]
+    wanted = {_plain(name) for name in names}
+    for stem in stems:
+        alike = alike or [i for i, title in enumerate(header) if _plain(stem(title)) in wanted]
     if len(alike) != 1:
-        found = ", ".join(repr(title) for title in header if title)
-        want = " or ".join(repr(name) for name in assignment.names)
-        raise ReportError(f"expected one column {want} in the gradebook, found {len(alike)} among {found}")
+        want = " or ".join(map(repr, names))
+        raise context.unfit(f"expected one column {want}, found {len(alike)} among {shown(header)}")
     return alike[0]
 
 
+def shown(header: Sequence[str]) -> str:
+    """The titles that were found, for a message; a file that is no table may have one without an end."""
+    told = ", ".join(map(repr, filter(None, header))) or "nothing"
+    return told if len(told) <= TOLD_LIMIT else f"{told[:TOLD_LIMIT]}..."
+
+
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    """A text as it is compared: accents composed, for some archives take them apart, and no case or blanks."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_LATIN_1)).split()).casefold()
+
+
+_LATIN_1 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
+"""Bytes of an export that are no UTF-8, for the characters they most likely are."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the student of a row may be known as, in three kinds; the first is trusted most."""
+
+    ids: tuple[str, ...]
+    addresses: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, keys: Sequence[str], names: Iterable[str]) -> Person:
+        """A person of these ids and addresses, which are told apart by the ``@``: a login may be either."""
+        ids = tuple(key for key in keys if "@" not in key)
+        return cls(ids, tuple(key for key in keys if "@" in key), tuple(names))
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Which row is whose, and which submissions have none, with the reason."""
+    """Which row is whose, and who has none, with the reason."""
 
     rows: Mapping[int, Scorecard]
-    lost: Mapping[str, str]
+    lost: Sequence[tuple[str, str]]
 
 
-def match(scorecards: Iterable[Scorecard], people: Mapping[int, Iterable[str]]) -> Matches:
-    """Find each submission's row by its name.
+def match(
+    scorecards: Iterable[Scorecard],
+    people: Mapping[int, Person],
+    known_as: Mapping[str, Sequence[Sequence[str]]],
+    sure: Callable[[str, str], bool] = lambda name, word: False,
+) -> Matches:
+    """Find the row of everybody who handed in a submission.
 
-    A name that fits several rows, or two submissions that fit one, are given to nobody: who hands in chooses
-    the name of the folder, and must not be able to choose whose grade it becomes.
+    Where it was told who they are, that decides: an id before an address, an address before a name. Where
+    nothing was told, there is the submission's own name. Who fits several rows, and two submissions that fit
+    one, are given to nobody: who hands in chooses the name of the folder, and must not be able to choose whose
+    grade it becomes.
 
     Args:
         scorecards: the submissions.
-        people: the keys by which the student of each row may be known, by the row's index.
+        people: the student of each row, by the row's index.
+        known_as: by a submission's name, what each of those is known as who handed it in.
+        sure: whether this word, told of the submission of this name, is an id that every row of its student
+            has: who has one and is in no row by it is not looked for by name, which may be another's.
     """
-    known = defaultdict(set)
-    for row, keys in people.items():
-        for key in filter(None, map(_plain, keys)):
-            known[key].add(row)
-    claims = defaultdict(list)
-    lost = {}
+    register = _Register.of(people)
+    claims: defaultdict[int, dict[str, Scorecard]] = defaultdict(dict)
+    lost = []
     for card in scorecards:
-        rows = known.get(_plain(card.submission.name), set())
-        if len(rows) == 1:
-            claims[next(iter(rows))].append(card)
-        else:
-            lost[card.submission.name] = f"it fits {len(rows)} rows" if rows else "no row has this name"
-    for row, cards in list(claims.items()):
+        name = card.submission.name
+        for label, rows, none in _sought(name, known_as.get(name, ()), register, sure):
+            if len(rows) == 1:
+                claims[next(iter(rows))][name] = card
+            else:
+                lost.append((label, f"it fits {len(rows)} rows" if rows else none))
+    for row, cards in claims.items():
         if len(cards) > 1:
-            lost |= {card.submission.name: f"{len(cards)} submissions fit row {row + 1}" for card in cards}
-            del claims[row]
-    return Matches({row: cards[0] for row, cards in claims.items()}, lost)
+            lost += [(name, f"{len(cards)} submissions fit row {row + 1}") for name in cards]
+    return Matches({row: next(iter(c.values())) for row, c in claims.items() if len(c) == 1}, lost)
+
+
+def _sought(
+    name: str, told: Sequence[Sequence[str]], register: _Register, sure: Callable[[str, str], bool]
+) -> Iterator[tuple[str, set[int], str]]:
+    """For each who handed in a submission: what to call them, the rows they fit, and what to say of no row."""
+    if not told:
+        yield name, register.called(name), "no row has this name"
+    for words in told:
+        known = ", ".join(words)
+        rows = register.known(words, by_name=not any(sure(name, word) for word in words))
+        yield f"{name} ({known})" if len(told) > 1 else name, rows, f"no row fits {one_line(known)}"
+
+
+@dataclass(frozen=True)
+class _Register:
+    """Which rows have a key: by ids, addresses, the halves of addresses before the ``@``, and names."""
+
+    ids: Mapping[str, set[int]]
+    addresses: Mapping[str, set[int]]
+    halves: Mapping[str, set[int]]
+    names: Mapping[str, set[int]]
+
+    @classmethod
+    def of(cls, people: Mapping[int, Person]) -> _Register:
+        return cls(
+            _rows((row, person.ids) for row, person in people.items()),
+            _rows((row, person.addresses) for row, person in people.items()),
+            _rows((row, map(_half, person.addresses)) for row, person in people.items()),
+            _rows((row, person.names) for row, person in people.items()),
+        )
+
+    def known(self, words: Sequence[str], *, by_name: bool) -> set[int]:
+        """The rows that fit the most trusted of what a student is known as, if it fits any."""
+        bare = [word for word in words if "@" not in word]
+        # Half an address is held against what has no domain: another domain is another person.
+        tiers = [(self.ids, words), (self.addresses, words)]
+        if by_name:
+            tiers += [(self.ids, [*map(_half, words)]), (self.halves, bare)]
+            tiers += [(self.names, [form for word in bare for form in names(word)])]
+        return next(filter(None, (_fitting(rows, keys) for rows, keys in tiers)), set())
+
+    def called(self, name: str) -> set[int]:
+        """The rows that fit a submission's name in any way."""
+        every = (self.ids, self.addresses, self.halves, self.names)
+        return set().union(*(_fitting(rows, [name]) for rows in every))
+
+
+def _rows(people: Iterable[tuple[int, Iterable[str]]]) -> Mapping[str, set[int]]:
+    found = defaultdict(set)
+    for row, keys in people:
+        for key in filter(None, map(_plain, keys)):
+            found[key].add(row)
+    return found
+
+
+def _fitting(rows: Mapping[str, set[int]], keys: Iterable[str]) -> set[int]:
+    return set().union(*(rows.get(_plain(key), ()) for key in keys))
+
+
+def _half(address: str) -> str:
+    return address.partition("@")[0] if "@" in address else ""
 
 
 def names(student: str) -> Iterator[str]:
@@ -144,5 +253,5 @@ def names(student: str) -> Iterator[str]:
 
 def notices(matches: Matches, kind: str) -> Iterator[str]:
     """What was left out, one sentence each."""
-    for name, why in matches.lost.items():
+    for name, why in matches.lost:
         yield f"--report {kind}: {one_line(name)} is not in the gradebook: {why}"

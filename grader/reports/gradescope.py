@@ -9,7 +9,7 @@ Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-fo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grader.reports.context import ReportContext, ReportError, only
@@ -17,6 +17,7 @@ from grader.reports.wording import LOOKS, next_step, one_line, reason, visible
 from grader.scorecard import Gradient, Scorecard
 
 KIND = "gradescope"
+ALONE = True
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 VISIBILITY_VARIABLE = "GRADE_VISIBILITY"
@@ -53,6 +54,19 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
         "tests": [test | {"visibility": visibility} for test in _tests(card)],
     }
     return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def check(titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether it is known when students see the tests.
+
+    Args:
+        titles: not used.
+        context: as for :func:`render`.
+
+    Raises:
+        ReportError: the variable is none of :data:`VISIBILITIES`.
+    """
+    _visibility(context)
 
 
 def _visibility(context: ReportContext) -> str:

@@ -4,6 +4,11 @@ A report is a module with ``KIND`` and ``render(scorecards, context) -> str``, a
 adds a file and changes none. It may also have
 
 * ``APPENDS = True``: its text is added to the end of the file instead of replacing it;
+* ``ALONE = True``: it is about exactly one submission;
+* ``USES``: which of ``assignment``, ``gradebook`` and ``commit_time`` of the context it looks at; with a
+  ``gradebook``, its text is that export, filled in;
+* ``check(titles, context) -> None``: raises what :func:`render` would for reasons that are known before
+  anything is graded; ``titles`` are those of the exercises, by their ids;
 * ``console(scorecards, context) -> str``: lines for the standard output beside the file;
 * ``brackets(token) -> (str, str)``: lines to print before and after everything else that is printed, so that
   what a student wrote there means nothing to whoever reads the log; ``token`` must be unguessable;
@@ -34,6 +39,10 @@ def _silence(scorecards: Cards, context: ReportContext) -> Sequence[str]:
     return ()
 
 
+def _anything(titles: Mapping[str, str], context: ReportContext) -> None:
+    return None
+
+
 def _bare(token: str) -> tuple[str, str]:
     return "", ""
 
@@ -49,6 +58,9 @@ class Kind:
     brackets: Callable[[str], tuple[str, str]] = _bare
     warnings: Callable[[Cards, ReportContext], Sequence[str]] = _silence
     appends: bool = False
+    alone: bool = False
+    uses: frozenset[str] = frozenset()
+    check: Callable[[Mapping[str, str], ReportContext], None] = _anything
 
     @classmethod
     def of(cls, module: ModuleType) -> Kind:
@@ -61,7 +73,15 @@ class Kind:
             brackets=getattr(module, "brackets", _bare),
             warnings=getattr(module, "warnings", _silence),
             appends=getattr(module, "APPENDS", False),
+            alone=getattr(module, "ALONE", False),
+            uses=getattr(module, "USES", frozenset()),
+            check=getattr(module, "check", _anything),
         )
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it prints, beside what goes to its file."""
+        return self.console is not _nothing or self.brackets is not _bare
 
 
 @cache

@@ -20,6 +20,7 @@ from grader.reports.wording import LOOKS, next_step, number, one_line, place, po
 from grader.scorecard import ExerciseResult, Gradient, Scorecard
 
 KIND = "markdown"
+USES = frozenset({"assignment"})
 
 LIMIT = 60_000
 """Characters; below what a comment may have, with room for a signature."""

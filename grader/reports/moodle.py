@@ -12,19 +12,44 @@ https://github.com/moodle/moodle/blob/main/grade/import/csv/classes/load_data.ph
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from grader.reports.context import ReportContext, ReportError
-from grader.reports.gradebook import Assignment, Matches, assignments, column, match, notices, number
+from grader.reports.context import ReportContext
+from grader.reports.gradebook import (
+    Assignment,
+    Matches,
+    Person,
+    assignments,
+    column,
+    columns,
+    match,
+    notices,
+    number,
+    shown,
+)
 from grader.reports.sheet import Sheet, harmless
 from grader.reports.wording import next_step, points
 from grader.scorecard import Scorecard
 
 KIND = "moodle"
+USES = frozenset({"assignment", "gradebook"})
 
 KEYS = ("ID number", "Email address", "Username")
 """The columns that say who a student is; Moodle can match on each."""
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "Surname": "Last name",
+        "ID-Nummer": "ID number",
+        "E-Mail-Adresse": "Email address",
+        "Anmeldename": "Username",
+        "Vorname": "First name",
+        "Nachname": "Last name",
+    }
+)
+"""What columns are called in other versions, and where Moodle speaks German."""
 
 _FEEDBACK = re.compile(r"\s*\(feedback\)\s*$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\s*\((?:real|points|punkte|punten|puntos)\)\s*$", re.IGNORECASE)
@@ -36,8 +61,9 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     Args:
         scorecards: the submissions; each is found in the export by the student's ID number, address (also
             without its domain), user name or full name.
-        context: the ``gradebook`` exported from Moodle, if there is one; the ``assignment`` names the column
-            that takes the total, without it each exercise has a column of its title or id.
+        context: the ``gradebook`` exported from Moodle, if there is one; what students are ``known_as``, where
+            more is known than the submission's name; the ``assignment`` names the column that takes the total,
+            without it each exercise has a column of its title or id.
 
     Returns:
         CSV text. Without an export, students are known by the submission's name as their user name.
@@ -48,18 +74,34 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     work = assignments(scorecards, context)
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, work)))
-    filled = _Filled.of(scorecards, context.gradebook)
+    export = _Export.of(context, context.gradebook)
+    matches = export.match(scorecards)
     for assignment in work:
-        filled.fill(assignment)
-    return str(filled.sheet)
+        export.fill(assignment, matches)
+    return str(export.sheet)
+
+
+def check(titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether the export, if there is one, has all columns that are to be filled in.
+
+    Args:
+        titles: the titles of the exercises that are to be graded, by their ids.
+        context: as for :func:`render`.
+
+    Raises:
+        ReportError: it is not Moodle's, or has no such column.
+    """
+    if context.gradebook is not None:
+        export = _Export.of(context, context.gradebook)
+        for names in columns(titles, context):
+            export.place(names)
 
 
 def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
     """Submissions that are in no row of the export."""
     if context.gradebook is None:
         return ()
-    filled = _Filled.of(scorecards, context.gradebook)
-    return tuple(notices(filled.matches, KIND))
+    return tuple(notices(_Export.of(context, context.gradebook).match(scorecards), KIND))
 
 
 def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
@@ -73,27 +115,38 @@ def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Itera
 
 
 @dataclass(frozen=True)
-class _Filled:
-    """An export, and whose its rows are."""
+class _Export:
+    """An export."""
 
+    context: ReportContext
     sheet: Sheet
-    matches: Matches
 
     @classmethod
-    def of(cls, scorecards: Sequence[Scorecard], text: str) -> _Filled:
+    def of(cls, context: ReportContext, text: str) -> _Export:
         sheet = Sheet(text)
         header = sheet.row(0) if len(sheet) else ()
-        if not set(KEYS) & set(header):
-            raise ReportError(f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {header}")
-        rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
-        people = {row: tuple(_keys(dict(zip(header, sheet.row(row), strict=False)))) for row in rows}
-        return cls(sheet, match(scorecards, people))
+        if not set(KEYS) & set(_titles(header)):
+            raise context.unfit(
+                f"expected a gradebook from Moodle with {' or '.join(KEYS)}, found {shown(header)}"
+            )
+        return cls(context, sheet)
 
-    def fill(self, assignment: Assignment) -> None:
-        header = self.sheet.row(0)
-        place = column(header, assignment, _stem)
-        beside = _beside(header, place)
-        for row, card in self.matches.rows.items():
+    def match(self, scorecards: Sequence[Scorecard]) -> Matches:
+        """Whose each row is."""
+        sheet, titles = self.sheet, _titles(self.sheet.row(0))
+        rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
+        people = {row: _person(dict(zip(titles, sheet.row(row), strict=False))) for row in rows}
+        return match(scorecards, people, self.context.known_as)
+
+    def place(self, names: Sequence[str]) -> int:
+        """The column of an assignment."""
+        return column(self.sheet.row(0), names, self.context, _bare, _stem)
+
+    def fill(self, assignment: Assignment, matches: Matches) -> None:
+        """Put everybody's score into the column of an assignment, and feedback beside it."""
+        place = self.place(assignment.names)
+        beside = _beside(self.sheet.row(0), place)
+        for row, card in matches.rows.items():
             part = assignment.part(card)
             if part is None:
                 continue
@@ -102,23 +155,32 @@ class _Filled:
                 self.sheet.put(row, beside, _feedback(part))
 
 
-def _keys(student: dict[str, str]) -> Iterator[str]:
-    yield from (student.get(key, "") for key in KEYS)
-    yield student.get("Email address", "").partition("@")[0]
-    yield f"{student.get('First name', '')} {student.get('Last name', '')}"
+def _titles(header: Sequence[str]) -> list[str]:
+    """The titles of all columns, in English."""
+    return [TITLES.get(title, title) for title in header]
+
+
+def _person(student: Mapping[str, str]) -> Person:
+    name = f"{student.get('First name', '')} {student.get('Last name', '')}"
+    return Person.of([student.get(key, "") for key in KEYS], [name])
+
+
+def _bare(title: str) -> str:
+    """A column's title without the kind of grade that Moodle puts behind it."""
+    return _SUFFIX.sub("", title)
 
 
 def _stem(title: str) -> str:
-    """A column's title without the module that Moodle puts before it and the kind of grade behind it."""
-    bare = _SUFFIX.sub("", title)
-    return bare.partition(":")[2].strip() if ":" in bare else bare
+    """A column's title without the module, too, that Moodle puts before it."""
+    module, colon, stem = _bare(title).partition(":")
+    return stem.strip() if colon else module
 
 
 def _beside(header: Sequence[str], place: int) -> int | None:
     """The column for feedback on the grades of another."""
-    stem = _SUFFIX.sub("", header[place])
+    bare = _bare(header[place])
     return next(
-        (i for i, t in enumerate(header) if _FEEDBACK.search(t) and _FEEDBACK.sub("", t) == stem), None
+        (i for i, t in enumerate(header) if _FEEDBACK.search(t) and _FEEDBACK.sub("", t) == bare), None
     )
 
 

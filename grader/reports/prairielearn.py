@@ -18,6 +18,7 @@ from grader.reports.wording import next_step, one_line, reason, visible
 from grader.scorecard import Gradient, Outcome, Scorecard
 
 KIND = "prairielearn"
+ALONE = True
 
 SIZE_LIMIT = 900_000
 """Bytes; PrairieLearn takes results of at most 1 MB."""

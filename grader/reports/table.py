@@ -153,19 +153,15 @@ def first_trouble(scorecard: Scorecard) -> str:
     return ": ".join(filter(None, (f"{first.name} {LOOKS[first.outcome].word}", reason(first))))
 
 
-def render_many(scorecards: Iterable[Scorecard], *, width: int | None = None, colour: bool = False) -> str:
+def render_rows(rows: Iterable[Row], *, width: int | None = None, colour: bool = False) -> str:
     """A class as text: one row for each submission, in the order given.
 
     Args:
-        scorecards: the submissions; they may have been graded on different exercises.
+        rows: the submissions'; they may have been graded on different exercises. Of a large class rows are
+            kept, its scorecards are not.
         width: columns to use, as for :func:`render`.
         colour: as for :func:`render`.
     """
-    return render_rows(map(Row.of, scorecards), width=width, colour=colour)
-
-
-def render_rows(rows: Iterable[Row], *, width: int | None = None, colour: bool = False) -> str:
-    """As :func:`render_many`, from rows: of a large class they are kept, its scorecards are not."""
     page = _Page.of(width, colour)
     return page.print(_class(tuple(rows), page))
 

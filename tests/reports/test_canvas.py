@@ -94,9 +94,7 @@ def test_scores_are_scaled_to_the_points_possible():
 
 def test_a_title_is_found_without_its_number_and_the_total_in_no_wrong_column():
     """A grade in the wrong column is worse than none."""
-    with pytest.raises(
-        ReportError, match=r"expected one column 'Backpro' in the gradebook, found 0 among 'Student'"
-    ):
+    with pytest.raises(ReportError, match=r"expected one column 'Backpro', found 0 among 'Student'"):
         filled([sample()], assignment="Backpro")
     with pytest.raises(ReportError, match="Canvas computes it"):
         filled([sample()], assignment="Final Score")
@@ -138,6 +136,68 @@ def test_a_name_that_fits_two_students_is_nobodys():
     context = ReportContext(assignment="Backprop", gradebook=export)
     assert report.render([sample()], context) == export
     assert "it fits 2 rows" in report.warnings([sample()], context)[0]
+
+
+ALICE = EXPORT.replace('"20.00"', '"16"')
+
+
+def told(*people, name="folder", export=EXPORT):
+    """The export, and what is warned of, where it was told who handed in a submission."""
+    context = ReportContext(assignment="Backprop", gradebook=export, known_as={name: people})
+    return report.render([named(name)], context), report.warnings([named(name)], context)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("liddellalice", "102"),
+        ("s102", "alice@elsewhere.example", "A. L."),
+        ("x9", "liddell@school.example"),
+        ("x9", "Alice Liddell"),
+        ("x9", "Liddell, Alice"),
+        ("102", "robin@school.example"),
+        ("alice@elsewhere.example", "LIDDELL"),
+    ],
+)
+def test_who_was_told_is_found_by_what_is_known(words):
+    """By an id before an address, and by that before a name; the folder's own name says nothing then."""
+    assert told(words) == (ALICE, ())
+    assert told(words, name="robin") == (ALICE, ())
+
+
+def test_those_who_hand_in_together_get_the_same():
+    """Each in their row; who is in none is said."""
+    made, said = told(("102",), ("s101", "Robin"), ("105", "Fay"))
+    assert made == ALICE.replace('kept",,71.5', 'kept",16,71.5')
+    assert said == ("--report canvas: folder (105, Fay) is not in the gradebook: no row fits 105, Fay",)
+
+
+def test_who_has_an_id_of_canvas_is_nobody_else_of_that_name():
+    """An export of one section has not everybody who handed in; two may have one name."""
+    assert told(("liddellalice", "999"), name="liddellalice_999") == (
+        EXPORT,
+        ("--report canvas: liddellalice_999 is not in the gradebook: no row fits liddellalice, 999",),
+    )
+
+
+def test_two_submissions_that_were_told_of_one_row_are_nobodys():
+    """And neither gets it in silence."""
+    context = ReportContext(
+        assignment="Backprop", gradebook=EXPORT, known_as={"a": (("102",),), "b": (("Alice Liddell",),)}
+    )
+    cards = [named("a"), named("b")]
+    assert report.render(cards, context) == EXPORT
+    assert ["2 submissions fit row 5" in said for said in report.warnings(cards, context)] == [True, True]
+    context = ReportContext(assignment="Backprop", gradebook=EXPORT, known_as={"a": (("102", "103"),)})
+    assert "it fits 2 rows" in report.warnings(cards[:1], context)[0]
+
+
+@pytest.mark.parametrize("name", ["Mu\u0308ller, J", "M\u00fcller, J"])
+@pytest.mark.parametrize("row", ["Mu\u0308ller, J", "M\u00fcller, J", "M\udcfcller, J"])
+def test_accents_are_compared_as_people_read_them(name, row):
+    """Archives made on a Mac have them as characters of their own, exports may be in Latin-1."""
+    export = f'{HEADER}\n"{row}",1,,,S,,,\n'
+    assert filled([named(name)], export).endswith("S,,16,\n")
 
 
 def test_a_fault_of_ours_leaves_the_cell_alone():

@@ -38,7 +38,9 @@ def test_student_text_is_no_command(text):
 def test_what_else_is_printed_commands_nothing(text):
     """The table holds student text, and so may a warning; between the brackets the runner obeys nothing."""
     before, after = github.brackets("0123456789abcdef")
-    noise = f"grade: {visible(text)}\n{text}\n" + table.render_many([hostile(text), sample()])
+    noise = f"grade: {visible(text)}\n{text}\n" + table.render_rows(
+        map(table.Row.of, (hostile(text), sample()))
+    )
     runner = Runner()
     found = runner.read(before + noise + after + github.console([sample()], CONTEXT))
     assert [name for name, _, _ in found[1:]] == ["error"] * 7

@@ -13,6 +13,7 @@ from hypothesis import given
 
 from grader.reports import json as stored_json
 from grader.reports import outputs, stored
+from grader.reports.__main__ import main as reports_main
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import kinds
 
@@ -104,7 +105,19 @@ def test_the_module_makes_reports_of_stored_scorecards(tmp_path):
     assert good.stdout.startswith("## Backprop by hand: 16/28")
     refused = subprocess.run([*command, card, bad], capture_output=True, text=True, check=False)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("grader.reports: expected a scorecard")
+    assert refused.stderr.startswith(f"grader.reports: {bad}: expected a scorecard")
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[1", b"{}", None], ids=["text", "JSON", "schema", "there"])
+def test_the_module_says_which_file_is_none(tmp_path, capsys, content):
+    """Of a whole class, it has to be found."""
+    good, bad = tmp_path / "robin.json", tmp_path / "bad.json"
+    good.write_text(stored_json.render(sample()), "utf-8")
+    if content is not None:
+        bad.write_bytes(content)
+    assert reports_main(["canvas", str(good), str(bad)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"grader.reports: {bad}: expected a scorecard, found ")
 
 
 @pytest.mark.parametrize("kind", sorted(EXPECTED - {"classroom50"}))

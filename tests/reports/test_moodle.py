@@ -87,9 +87,46 @@ def test_an_export_without_feedback_gets_none():
 def test_a_column_that_cannot_be_told_is_refused():
     """Two kinds of one grade need the exact title."""
     export = EXPORT.replace("Assignment: Other (Real)", "Quiz: Backprop (Real)")
-    with pytest.raises(ReportError, match="expected one column 'Backprop' in the gradebook, found 2"):
+    with pytest.raises(ReportError, match="expected one column 'Backprop', found 2"):
         filled([sample()], export)
     assert ",16," in filled([sample()], export, "Assignment: Backprop (Real)")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Part 4: Backprop", "Assignment: Part 4: Backprop", "Part 4: Backprop (Real)", "part 4: backprop"],
+)
+def test_a_title_may_have_a_colon_of_its_own(title):
+    """It is no module's name, whether or not Moodle puts one before it."""
+    export = f"Username,{title}\nrobin,-\n"
+    assert filled([sample()], export, "Part 4: Backprop") == export.replace("-", "16")
+
+
+def test_who_was_told_is_found_by_what_is_known():
+    """An archive of Moodle's has the full name, a roster the rest."""
+    for words in (
+        ("Robin Robinson",),
+        ("Robinson, R.", "1001"),
+        ("R.", "robin@school.example", "Ned Nobody"),
+    ):
+        context = ReportContext(
+            assignment="Backprop", gradebook=EXPORT, known_as={"Robin Robinson_7": (words,)}
+        )
+        cards = [named("Robin Robinson_7")]
+        assert report.render(cards, context) == filled([sample()])
+        assert report.warnings(cards, context) == ()
+
+
+def test_an_export_in_german_is_understood():
+    """Its columns of people have titles of their own."""
+    export = (
+        '"Vorname";"Nachname";"ID-Nummer";"E-Mail-Adresse";"Aufgabe: Backprop (Punkte)"\r\n'
+        "Robin;Robinson;1001;r@school.example;-\r\n"
+        "Alice;Liddell;1002;a.liddell@school.example;-\r\n"
+    )
+    done = export.replace("r@school.example;-", "r@school.example;16")
+    for name in ("1001", "r@school.example", "robin robinson"):
+        assert filled([named(name)], export) == done
 
 
 def test_who_is_not_in_the_gradebook_is_said():

@@ -27,6 +27,11 @@ ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 CLASS = (sample(), perfect(), untouched(), unreadable())
 
 
+def rows(*cards):
+    """The rows of some scorecards."""
+    return map(table.Row.of, cards)
+
+
 def widest(text: str) -> int:
     """The columns of the widest line."""
     return max(cell_len(line) for line in text.splitlines())
@@ -52,7 +57,7 @@ def test_footer_tells_score_next_step_and_isolation():
 @pytest.mark.parametrize("width", [20, 40, 65, 66, 80, 120])
 def test_plain_text_has_no_escape_codes_and_fits(card, width):
     """Whatever a student wrote, and however narrow the pipe's reader."""
-    for text in (table.render(card, width=width), table.render_many([card, *CLASS], width=width)):
+    for text in (table.render(card, width=width), table.render_rows(rows(card, *CLASS), width=width)):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
         assert widest(text) <= width
 
@@ -60,7 +65,7 @@ def test_plain_text_has_no_escape_codes_and_fits(card, width):
 def test_plain_text_is_ascii():
     """The table's own characters go through any pipe."""
     assert all(table.render(card).isascii() for card in (*CLASS, trained()))
-    assert table.render_many(CLASS).isascii()
+    assert table.render_rows(rows(*CLASS)).isascii()
 
 
 def test_environment_changes_nothing(monkeypatch):
@@ -99,7 +104,7 @@ def test_repeated_reason_is_told_once():
 
 def test_class_has_one_row_for_each_submission():
     """Name, score, exercises, first trouble."""
-    lines = table.render_many(CLASS).splitlines()
+    lines = table.render_rows(rows(*CLASS)).splitlines()
     assert [line.split("|")[0].strip() for line in lines] == [
         "submission", lines[1].split("|")[0], "robin", "alice", "new", "dora",
     ]  # fmt: skip
@@ -109,7 +114,7 @@ def test_class_has_one_row_for_each_submission():
 
 def test_class_stays_one_row_each_where_it_is_narrow():
     """The columns of the exercises go before a row wraps."""
-    lines = table.render_many(CLASS, width=30).splitlines()
+    lines = table.render_rows(rows(*CLASS), width=30).splitlines()
     assert len(lines) == 2 + len(CLASS) and "ex1" not in lines[0]
 
 
@@ -126,7 +131,7 @@ def test_row_is_data():
 
 def test_empty_class_and_empty_submission():
     """Nothing to show is no reason to fail."""
-    assert "submission" in table.render_many([])
+    assert "submission" in table.render_rows([])
     assert "Nothing was graded" in table.render(scorecard())
 
 
@@ -134,4 +139,4 @@ def test_grader_fault_is_the_first_trouble():
     """What is ours to fix is told before what is theirs."""
     card = scorecard(exercise(gradient("dh", Outcome.MISSING), gradient("dC", Outcome.GRADER_FAULT)))
     assert table.first_trouble(card) == "dC grader fault"
-    assert "-/1" not in table.render_many([replace(card, score=0.0)])
+    assert "-/1" not in table.render_rows(rows(replace(card, score=0.0)))
