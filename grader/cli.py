@@ -40,10 +40,20 @@ class DefaultGroup(click.Group):
     default = "submission"
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Put the default command's name in front where no command is named."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "-h", "--version"):
+        """Put the default command's name in front where no command is named; a folder may be called like it."""
+        named = [name for name in self.commands if name != self.default]
+        if args and args[0] not in (*named, "--help", "-h", "--version"):
             args = [self.default, *args]
         return super().parse_args(context, args)
+
+
+class Unnamed(click.Command):
+    """The default command, whose usage does not tell its name."""
+
+    def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage as that of the group."""
+        whole = context.parent or context
+        formatter.write_usage(whole.command_path, " ".join(self.collect_usage_pieces(context)))
 
 
 @click.group(
@@ -122,7 +132,7 @@ class Visibility(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 
         return self._choice.convert(value, param, ctx)
 
 
-@cli.command("submission", hidden=True)
+@cli.command(DefaultGroup.default, Unnamed, hidden=True)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @EXERCISE
 @OUT

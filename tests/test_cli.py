@@ -246,6 +246,14 @@ def test_a_student_cannot_bring_a_course(grade: Shell, tmp_path: Path) -> None:
         assert grade(path, "--exercise", "ex2_cross_entropy")[0] == 1
 
 
+def test_a_folder_may_be_called_like_the_command_that_is_not_named(grade: Shell, tmp_path: Path) -> None:
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "ex2_cross_entropy.py").write_text("def dlogits(:\n")
+    status, out, _ = grade("submission", "--exercise", "ex2_cross_entropy")
+    assert (status, "scorecards/submission.html" in out) == (1, True)
+    assert grade("submission", "--help")[1].startswith("Usage: grade [OPTIONS] PATH...\n")
+
+
 def test_a_link_in_a_class_leads_nowhere(grade: Shell, tmp_path: Path) -> None:
     (tmp_path / "class/ada").mkdir(parents=True)
     (tmp_path / "class/ada/ex2_cross_entropy.py").write_text("")
