@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader.box.box import Box, Source
+from grader.box.box import Box
 from grader.box.forked import Zygote
 from grader.box.portable import Subprocesses
 from grader.box.process import Limits, Opener
 from grader.course import Course
 from grader.judge import prepare_benches
 from grader.settings import Settings
+from grader.source import Source
 
 ROOT = Path(__file__).parent.parent
 LIMITS = Limits(30.0, 1024)

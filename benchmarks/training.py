@@ -19,13 +19,14 @@ from pathlib import Path
 import torch
 
 from grader import submission
-from grader.box.box import Box, Source
+from grader.box.box import Box
 from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import prepare_trajectories
 from grader.reports.wording import loss_rows
 from grader.scorecard import Training
 from grader.settings import Settings
+from grader.source import Source
 from grader.training import Trainer
 from grader.training_progress import watched
 

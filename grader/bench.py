@@ -26,8 +26,7 @@ from grader.recent import Recent
 from grader.scorecard import Difference, ForwardLine, Gradient, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
-from grader.trial import Trial as Trial
-from grader.trial import part
+from grader.trial import Trial, part
 
 Reference = Mapping[str, Callable[..., Any]]
 

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from grader.answers import Called, Failed, Stub
-from grader.bench import Asked, Bench, Told, Trial
-from grader.box.box import Box, BoxDied, Source
+from grader.bench import Asked, Bench, Told
+from grader.box.box import Box, BoxDied
 from grader.box.process import Limits, Opener
 from grader.box.replies import Reply
 from grader.check import NOT_RUN, Verdict, check
@@ -22,6 +22,8 @@ from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
 from grader.memory import FLEETING
 from grader.scorecard import Fault, Outcome
+from grader.source import Source
+from grader.trial import Trial
 
 NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
 """Failures that a fresh box is not tried for: one would be the same there, the other would cost as much again."""

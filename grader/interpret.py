@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grader.box.box import Source
 from grader.diagnose import reduced
 from grader.exercise import Exercise
 from grader.notebook import NotebookError, cells_of
 from grader.scorecard import Gradient, Hint
 from grader.script import ScriptError, Translation, translate
+from grader.source import Source
 from grader.submission import HandedIn
 
 GENERATED = "script.py"

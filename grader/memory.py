@@ -13,11 +13,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from grader.box.box import Source
 from grader.exercise import Exercise
 from grader.recent import Recent
 from grader.scorecard import Gradient, Outcome, Training
 from grader.script.effects import effects
+from grader.source import Source
 
 UNSEEN = frozenset(
     {

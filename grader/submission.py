@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader.box.box import Source
 from grader.errors import SubmissionError
+from grader.source import Source
 
 SIZE_LIMIT = 1 << 20
 """Bytes of one file; a hand-written backward pass is a few thousand."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from grader.answers import Called, Failed
 from grader.box.batches import STOPPED, Batches
-from grader.box.box import Box, BoxDied, Source
+from grader.box.box import Box, BoxDied
 from grader.box.process import Limits, Opener
 from grader.box.replies import Progress, Watch
 from grader.course import Course
@@ -31,6 +31,7 @@ from grader.interpret import interpret
 from grader.network import Network
 from grader.scorecard import Averages, Outcome, Published, Training
 from grader.settings import Settings
+from grader.source import Source
 from grader.submission import Submission
 from grader.trajectory import Autograd, Made, Trajectory, parameters
 

@@ -22,6 +22,11 @@ STUDENT_SIDE = {
 
 ALLOWED = {
     "grader.errors": set(),
+    "grader.source": set(),
+    "grader.submission": {"grader.errors", "grader.source"},
+    "grader.archive": {"grader.errors"},
+    "grader.portfolio": {"grader.archive", "grader.errors", "grader.submission"},
+    "grader.owners": {"grader.archive", "grader.portfolio"},
     "grader.conform": set(),
     "grader.json_text": set(),
     "grader.scorecard": {"grader.conform", "grader.json_text"},
@@ -56,6 +61,7 @@ ALLOWED = {
         "grader.box.process",
         "grader.box.replies",
         "grader.scorecard",
+        "grader.source",
     },
     "grader.box.opening": {"grader.box.forked", "grader.box.portable", "grader.box.process", "grader.errors"},
     "grader.box.portable": {
@@ -94,6 +100,7 @@ ALLOWED = {
         "grader.forward",
         "grader.memory",
         "grader.scorecard",
+        "grader.source",
         "grader.trial",
     },
     "grader.judge": {
@@ -173,12 +180,12 @@ ALLOWED = {
         "grader.watching.rounds",
     },
     "grader.watching.rounds": {
-        "grader.box.box",
         "grader.scorecard",
         "grader.submission",
         "grader.watching.changes",
         "grader.watching.desk",
         "grader.watching.explanation",
+        "grader.source",
     },
     "grader.watching.screen": {
         "grader.reports.table",

@@ -35,7 +35,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 from grader.answers import Failed, Stub
@@ -45,15 +44,7 @@ from grader.box.frames import Frame, Late, WireError
 from grader.box.process import Limits, Process, how_it_died
 from grader.box.replies import Progress, Reply, Watch
 from grader.scorecard import Outcome
-
-
-@dataclass(frozen=True)
-class Source:
-    """A submission's file for one exercise, and the modules beside it, as bytes by file name."""
-
-    filename: str
-    content: bytes = field(repr=False)
-    helpers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+from grader.source import Source
 
 
 class BoxDied(Exception):

@@ -19,13 +19,14 @@ from typing import Protocol, cast
 
 import torch
 
-from grader.bench import Bench, Trial
+from grader.bench import Bench
 from grader.check import Verdict
 from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
 from grader.diagnose.words import Flaw, kinds
 from grader.exercise import tensor_of
 from grader.scorecard import Hint, Outcome
+from grader.trial import Trial
 
 SILENT = frozenset(
     {

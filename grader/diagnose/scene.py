@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from grader.answers import Returned
-from grader.bench import Bench, Trial
+from grader.bench import Bench
 from grader.cases import RANDOM
 from grader.check import Verdict, check
 from grader.diagnose.lines import Line, read
@@ -26,6 +26,7 @@ from grader.exercise import Exercise, tensor_of
 from grader.forward import LOSS, Values
 from grader.oracle import ROUNDING, Oracle, Run, Truth
 from grader.scorecard import Outcome
+from grader.trial import Trial
 
 T = TypeVar("T")
 

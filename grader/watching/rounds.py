@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from grader.box.box import Source
 from grader.scorecard import ExerciseResult, Scorecard
+from grader.source import Source
 from grader.submission import HandedIn, Submission
 from grader.watching.changes import Change, changes
 from grader.watching.desk import Desk

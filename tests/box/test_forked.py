@@ -8,10 +8,11 @@ from contextlib import closing
 
 import pytest
 
-from grader.box.box import Box, Source
+from grader.box.box import Box
 from grader.box.forked import Zygote
 from grader.box.process import Limits
 from grader.errors import IsolationError
+from grader.source import Source
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="boxes are forked from a parent on Linux alone"

@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 
 from grader.answers import Returned
 from grader.box import frames, payload
-from grader.box.box import Box, BoxDied, Source
+from grader.box.box import Box, BoxDied
 from grader.box.frames import BODY_LIMIT, HEAD_LIMIT, LENGTHS, Frame, Late, WireError
 from grader.box.inside import Inside
 from grader.box.process import Limits, how_it_died, status_name
 from grader.check import check
 from grader.oracle import Truth
+from grader.source import Source
 
 LIMITS = Limits(time_limit_s=5, memory_limit_mb=64)
 HURRIED = Limits(time_limit_s=0.3, memory_limit_mb=64)

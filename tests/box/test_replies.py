@@ -14,12 +14,13 @@ from torch import Tensor
 from grader.answers import Returned
 from grader.box import payload
 from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
-from grader.box.box import Box, BoxDied, Source
+from grader.box.box import Box, BoxDied
 from grader.box.calls import REPLIES_BYTES, Calls, no_replies
 from grader.box.forked import Zygote
 from grader.box.frames import Frame
 from grader.box.process import Limits
 from grader.box.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, weight
+from grader.source import Source
 from tests.box.test_frames import Genuine, box
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")

@@ -69,7 +69,7 @@ def test_the_kit_grades_as_this_grader_does(course: Course, tmp_path: Path) -> N
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "kit")}
     handed_in = tmp_path / "bob"
     shutil.copytree(course.root / "submissions" / "bob", handed_in)
-    command = [sys.executable, "-m", "grader", "submission", handed_in, "--exercise", "ex1_step_by_step"]
+    command = [sys.executable, "-m", "grader", handed_in, "--exercise", "ex1_step_by_step"]
     command += ["--out", tmp_path / "cards"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done

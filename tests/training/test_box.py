@@ -10,11 +10,12 @@ import torch
 from grader.answers import Failed, Numbers, Other, Returned, Several, item
 from grader.box import frames, trees
 from grader.box.batches import CHUNK, Batches, Drawing
-from grader.box.box import Box, BoxDied, Source
+from grader.box.box import Box, BoxDied
 from grader.box.forked import Zygote
 from grader.box.process import Limits
 from grader.box.replies import Progress, read_answer
 from grader.scorecard import Outcome
+from grader.source import Source
 
 LIMITS = Limits(20, 512)
 STEPS = 4000

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from grader import submission
-from grader.box.box import Box, Source
+from grader.box.box import Box
 from grader.judge import Judge
 from grader.memory import Memory, looks
 from grader.scorecard import ExerciseResult
+from grader.source import Source
 from grader.watching.desk import Desk
 from grader.watching.rounds import play
 from tests.conftest import ROOT
