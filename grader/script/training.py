@@ -15,7 +15,7 @@ from functools import cached_property
 
 from grader.exercise import Exercise, Function, tensor_of
 from grader.forward import LOSS
-from grader.script.matching import match
+from grader.script.matching import Effort, match
 from grader.script.naming import Naming, made_sizes
 from grader.script.program import Program, Statement
 from grader.script.source import Line, indented, statement_lines
@@ -26,13 +26,16 @@ LOOPS_LIMIT = 8
 IN_PLACE = (ast.AugAssign, ast.Assign)
 
 
-def training_of(program: Program, namings: Sequence[Naming], exercise: Exercise) -> Training | None:
+def training_of(
+    program: Program, namings: Sequence[Naming], exercise: Exercise, effort: Effort
+) -> Training | None:
     """The last loop of a script that trains with most of the gradients an exercise asks for, None where none does.
 
     Args:
         program: the script.
         namings: what its names mean by the forward passes of the other exercises.
         exercise: the exercise.
+        effort: what it has cost to match the script so far.
     """
     wanted = {tensor_of(ask) for ask in exercise.gradients}
     loops = [s.index for s in program.statements if s.training and s.body]
@@ -40,9 +43,8 @@ def training_of(program: Program, namings: Sequence[Naming], exercise: Exercise)
         loop = _innermost(program[place])
         if loop is not None:
             before = [one for one in program.statements[:place] if not one.training]
-            found = Training(
-                exercise, loop, Program.of([*before, *loop.body], program.asks), len(before), tuple(namings)
-            )
+            joined = Program.of([*before, *loop.body], program.asks)
+            found = Training(exercise, loop, joined, len(before), tuple(namings), effort)
             if 2 * len(wanted & set(found.gradients)) >= len(wanted):
                 return found
     return None
@@ -66,6 +68,7 @@ class Training:
         program: the statements before it, and then those in it.
         start: where those in it begin.
         namings: what the names before it mean.
+        effort: what it has cost to match the script so far.
     """
 
     exercise: Exercise
@@ -73,12 +76,13 @@ class Training:
     program: Program
     start: int
     namings: tuple[Naming, ...]
+    effort: Effort
 
     @cached_property
     def naming(self) -> Naming:
         """What the names inside the loop mean, by the exercise's forward pass."""
         body = Program.of(self.loop.body, self.program.asks)
-        return Naming(body, self.exercise.forward, match(body, self.exercise.forward))
+        return Naming(body, self.exercise.forward, match(body, self.exercise.forward, self.effort))
 
     @cached_property
     def gradients(self) -> Mapping[str, str]:
