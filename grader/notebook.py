@@ -15,7 +15,7 @@ SIZE_LIMIT = 20 << 20
 """Bytes of one notebook; plots that were saved with it take a few million."""
 
 CODE_LIMIT = 1 << 19
-"""Characters of all cells together; the completed lecture has some twenty thousand."""
+"""Characters of a script, or of all cells together; the completed lecture has some twenty thousand."""
 
 CELLS_LIMIT = 2000
 
@@ -95,8 +95,11 @@ def cells_of(filename: str, content: bytes) -> tuple[Cell, ...]:
         content: its bytes.
 
     Raises:
-        NotebookError: as :func:`read_cells` does.
+        NotebookError: as :func:`read_cells` does, or a huge script.
     """
     if filename.endswith(SUFFIX):
         return read_cells(content)
-    return (Cell(None, content.decode("utf-8", "replace")),)
+    source = content.decode("utf-8", "replace")
+    if len(source) > CODE_LIMIT:
+        raise NotebookError(f"expected a script of at most {CODE_LIMIT} characters, found more")
+    return (Cell(None, source),)

@@ -253,8 +253,7 @@ class _Matcher:
             return UNREAD
 
     def _reference(self, name: str, at: int) -> Reference:
-        reaching = self.program.reaching(name, at)
-        return name, reaching[0] if reaching else -1
+        return name, self.program.latest(name, at)
 
     def _definition(self, reference: Reference) -> Tree | None:
         """What a value of the student's was computed as, if a plain line did it."""

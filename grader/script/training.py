@@ -173,10 +173,17 @@ class Training:
         found = []
         for index in updates:
             for name in sorted(self.program[index].effects.reads - known):
-                values = [self.program[i].value for i in self.program.reaching(name, index)]
-                if values and all(value is not None and _is_rate(value) for value in values):
+                makers = self.program.reaching(name, index)
+                if makers and all(i in self._rate_makers for i in makers):
                     found.append(name)
         return list(dict.fromkeys(found))
+
+    @cached_property
+    def _rate_makers(self) -> frozenset[int]:
+        """The statements that may give a name the value of a learning rate."""
+        return frozenset(
+            s.index for s in self.program.statements if s.value is not None and _is_rate(s.value)
+        )
 
     def _cut(self, inputs: Sequence[str]) -> _Cut:
         given = {self.name(ours): ours for ours in inputs}
@@ -184,7 +191,6 @@ class Training:
 
     def _sizes(self, inputs: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The author's names for sizes, with where the judge's own are found."""
-        at = self.start
         for naming in self.namings:
             for (name, _), given in naming.sizes.items():
                 if given.parameters <= set(inputs):
@@ -192,10 +198,19 @@ class Training:
         for ours in inputs:
             for name in self._rows(self.name(ours)):
                 yield name, f"{self.name(ours)}.shape[0]"
-                for other in self.program.names:  # n = batch_size
-                    values = [self.program[i].value for i in self.program.reaching(other, at)]
-                    if any(isinstance(value, ast.Name) and value.id == name for value in values):
-                        yield other, f"{self.name(ours)}.shape[0]"
+                for other in self._others.get(name, ()):
+                    yield other, f"{self.name(ours)}.shape[0]"
+
+    @cached_property
+    def _others(self) -> Mapping[str, Sequence[str]]:
+        """Names, with those that stand for the same before the loop: ``n`` for ``n = batch_size``."""
+        found: dict[str, list[str]] = {}
+        for other in self.program.names:
+            for index in self.program.reaching(other, self.start):
+                value = self.program[index].value
+                if isinstance(value, ast.Name):
+                    found.setdefault(value.id, []).append(other)
+        return found
 
     def _rows(self, batch: str) -> Iterator[str]:
         """The names for how many rows of the data the loop samples into a batch."""
@@ -241,7 +256,7 @@ def _is_rate(value: ast.expr) -> bool:
             return _is_rate(body) and _is_rate(orelse)
         case ast.Constant(value=float()):
             return True
-        case ast.BinOp(left=left, right=right):
+        case ast.BinOp():
             names = (
                 ast.BinOp,
                 ast.UnaryOp,
@@ -251,8 +266,22 @@ def _is_rate(value: ast.expr) -> bool:
                 ast.unaryop,
                 ast.expr_context,
             )
-            return (_is_rate(left) or _is_rate(right)) and all(isinstance(n, names) for n in ast.walk(value))
+            return all(isinstance(n, names) for n in ast.walk(value)) and any(
+                isinstance(operand, ast.Constant) and isinstance(operand.value, float)
+                for operand in _operands(value)
+            )
     return False
+
+
+def _operands(value: ast.expr) -> Iterator[ast.expr]:
+    """What the operators of an expression are between."""
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.BinOp):
+            pending += (one.left, one.right)
+        else:
+            yield one
 
 
 @dataclass

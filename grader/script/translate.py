@@ -8,7 +8,6 @@ statements. From there on a script is graded like any submission.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -169,9 +168,7 @@ class _Reading:
         own = self.naming.own.get(tensor, tensor)
         name = ask if own == tensor else f"d{own} (the gradient of {tensor})"
         for statement in self.program.statements:
-            if statement.training and any(
-                isinstance(n, ast.Name) and n.id == ask for n in ast.walk(statement.node)
-            ):
+            if statement.training and ask in statement.names:
                 return (
                     f"{name} is assigned only in the loop at {statement.origin}, which trains and is not run"
                 )
