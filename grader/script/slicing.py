@@ -16,7 +16,7 @@ from grader.script.program import Change, Program, ScriptError, Statement
 from grader.script.versions import Version, Versions
 
 NEEDS_LIMIT = 100_000
-"""Times that a statement needs a value, in all slices of a script; an honest one has a few thousand."""
+"""Times that a statement needs a value, in all slices of a script; an honest one has some hundred."""
 
 
 @dataclass

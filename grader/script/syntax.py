@@ -15,7 +15,7 @@ CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "python", "python3"}
 CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b|$")
 ASSIGNMENT = re.compile(
-    r"^(?P<indent>[^\S\n]*)(?P<names>\w+(?:\s*,\s*\w+)*)\s*(?P<index>\[.*?\]\s*)?(?P<operator>[-+*/@]?|\*\*)=(?!=)",
+    r"^(?P<indent>[^\S\n]*)(?P<names>\w+(?:[^\S\n]*,[^\S\n]*\w+)*)[^\S\n]*(?P<index>\[.*?\][^\S\n]*)?(?P<operator>[-+*/@]?|\*\*)=(?!=)",
     re.M,
 )
 JOINED_LIMIT = 60

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+import nbformat.reader
 import pytest
 
 from grader.course import Course
@@ -59,6 +60,22 @@ def test_a_corrupt_notebook_is_refused_in_one_line(name: str) -> None:
     assert "found" in message
     assert "\n" not in message
     assert len(message) < 200
+
+
+def test_outputs_and_metadata_are_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    plots = [{"output_type": "display_data", "data": {"a": [{}] * 1000}, "metadata": {}}]
+    cell = {**code(["b = 1\n", "c = 2"]), "outputs": plots, "metadata": {"a": [{}] * 1000}}
+    read: list[str] = []
+
+    def taken_down(text: str) -> object:
+        read.append(text)
+        return reads(text)
+
+    reads = nbformat.reader.reads
+    monkeypatch.setattr(nbformat.reader, "reads", taken_down)
+    (found,) = read_cells(of_cells(cell))
+    assert found.source == "b = 1\nc = 2"
+    assert len(read[0]) < 500
 
 
 def test_a_huge_script_is_refused() -> None:
@@ -215,6 +232,11 @@ def test_braces_that_python_takes_the_square_of_are_not_parsed() -> None:
 def test_blanks_in_broken_code_are_skipped(blank: str) -> None:
     found = syntax.Parser().statements(Cell(1, f"x = (\n{blank}\n  a = 1\n)("))
     assert [(one.assigns, one.changes) for one in found] == [({"x"}, {"a"})]
+
+
+def test_the_names_of_a_broken_assignment_stand_in_one_line() -> None:
+    (one,) = syntax.Parser().statements(Cell(1, "f(\n  a,\n  b, c = 1\n)("))
+    assert one.changes == {"b", "c"}
 
 
 def test_functions_that_call_one_another_over_and_over_are_refused(course: Course) -> None:
