@@ -15,7 +15,7 @@ SIZE_LIMIT = 20 << 20
 """Bytes of one notebook; plots that were saved with it take a few million."""
 
 CODE_LIMIT = 1 << 19
-"""Characters of all cells together; the completed lecture has some twenty thousand."""
+"""Characters of a script, or of all cells together; the completed lecture has some twenty thousand."""
 
 CELLS_LIMIT = 2000
 
@@ -44,14 +44,14 @@ def read_cells(content: bytes) -> tuple[Cell, ...]:
 
 
 def _document(content: bytes) -> Any:
-    """The notebook as nbformat reads it; its validator is left out, as it is slow over hostile ones."""
+    """The notebook as nbformat reads it, but for outputs; nothing is validated, which is slow for hostile ones."""
     # Imported here because it is slow to load and most submissions are plain Python.
     from nbformat import converter, reader
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            document = reader.reads(content.decode("utf-8-sig"))  # type: ignore[no-untyped-call]
+            document = reader.reads(_slim(content.decode("utf-8-sig")))  # type: ignore[no-untyped-call]
             if document.nbformat != 4:
                 document = converter.convert(document, 4)  # type: ignore[no-untyped-call]
             return document
@@ -61,6 +61,39 @@ def _document(content: bytes) -> Any:
         raise NotebookError("expected a notebook, found JSON that is nested too deeply") from error
     except Exception as error:  # nbformat meets a malformed notebook with whatever happens to go wrong in it
         raise NotebookError(f"expected a notebook, found {_found(error)}") from error
+
+
+def _slim(text: str) -> str:
+    """A notebook's JSON without its outputs and metadata: nbformat makes an object of each piece of these."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # nbformat says what is wrong with it
+    if not isinstance(document, dict):
+        return text
+    sheets = document.get("worksheets")
+    slim = _with_cells(document)
+    if isinstance(sheets, list):
+        slim["worksheets"] = [_with_cells(sheet) for sheet in sheets if isinstance(sheet, dict)]
+    return json.dumps(slim)
+
+
+def _with_cells(holder: dict[str, Any]) -> dict[str, Any]:
+    slim, cells = _kept(holder), holder.get("cells")
+    if isinstance(cells, list):
+        slim["cells"] = [_kept(cell) if isinstance(cell, dict) else None for cell in cells]
+    return slim
+
+
+def _kept(piece: dict[str, Any]) -> dict[str, Any]:
+    """What is a text, lines of one, or a number; of all the rest only that it is there."""
+    return {key: [] if key == "outputs" else _plain(value) for key, value in piece.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return "".join(value) if all(isinstance(line, str) for line in value) else None
+    return {} if isinstance(value, dict) else value
 
 
 def _found(error: BaseException) -> str:
@@ -95,8 +128,11 @@ def cells_of(filename: str, content: bytes) -> tuple[Cell, ...]:
         content: its bytes.
 
     Raises:
-        NotebookError: as :func:`read_cells` does.
+        NotebookError: as :func:`read_cells` does, or a huge script.
     """
     if filename.endswith(SUFFIX):
         return read_cells(content)
-    return (Cell(None, content.decode("utf-8", "replace")),)
+    source = content.decode("utf-8", "replace")
+    if len(source) > CODE_LIMIT:
+        raise NotebookError(f"expected a script of at most {CODE_LIMIT} characters, found more")
+    return (Cell(None, source),)

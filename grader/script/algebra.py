@@ -7,6 +7,7 @@ Only rewritings that hold for all values are made: ``a - b`` is ``a + -1 * b``, 
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,6 +77,11 @@ def tree(expression: ast.expr, resolve: Resolve) -> Tree:
         resolve: the value that a name stands for in it.
     """
     return _Reader(resolve).read(expression)
+
+
+def size(expression: ast.expr, limit: int) -> int:
+    """How many nodes of syntax an expression has, counted no further than to a limit."""
+    return sum(1 for _ in itertools.islice(ast.walk(expression), limit))
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,10 @@ class _Flow:
     assigned: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
     mutated: set[str] = field(default_factory=set)
+    declared: set[str] = field(default_factory=set)
     reads_grad: bool = False
+    _latest: list[str] = field(default_factory=list)
+    _passed: set[int] = field(default_factory=set)
 
     def effects(self) -> Effects:
         return Effects(
@@ -162,12 +165,16 @@ class _Flow:
                 self._branches([body + orelse, *(handler.body for handler in handlers)], certain=False)
                 self.run(finalbody)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                self.reads |= _free(node) - self.assigned
+                reads, declared = _free(node)
+                self.reads |= reads - self.assigned
+                self.declared |= declared
                 self._bind(node.name)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 for alias in names:
                     self._bind(alias.asname or alias.name.partition(".")[0])
-            case ast.Global() | ast.Nonlocal() | ast.Delete() | ast.Pass():
+            case ast.Global(names=declared_here) | ast.Nonlocal(names=declared_here):
+                self.declared.update(declared_here)
+            case ast.Delete() | ast.Pass():
                 pass
             case _:
                 for child in ast.iter_child_nodes(node):
@@ -176,21 +183,29 @@ class _Flow:
 
     def _branches(self, bodies: Iterable[Iterable[ast.AST]], *, certain: bool) -> None:
         """Run alternatives side by side; what all assign is assigned, if one of them is certain to run."""
-        before = set(self.assigned)
         ends = []
         for body in bodies:
-            self.assigned = set(before)
+            before = len(self._latest)
             for node in body:
                 if isinstance(node, ast.expr):
                     self._target(node)
                 elif isinstance(node, ast.stmt):
                     self._statement(node)
-            ends.append(self.assigned)
-        self.assigned = set.intersection(*ends) if certain else before
+            ends.append(self._latest[before:])
+            # Taken back one by one: a copy of all names for each branch would cost their square.
+            self.assigned.difference_update(ends[-1])
+            del self._latest[before:]
+        for name in set.intersection(*map(set, ends)) if certain else ():
+            self._assign(name)
 
     def _bind(self, name: str) -> None:
-        self.assigned.add(name)
+        self._assign(name)
         self.bound.add(name)
+
+    def _assign(self, name: str) -> None:
+        if name not in self.assigned:
+            self.assigned.add(name)
+            self._latest.append(name)
 
     def _target(self, target: ast.expr) -> None:
         match target:
@@ -224,16 +239,19 @@ class _Flow:
                 self._mutate(value)
 
     def _mutate(self, value: ast.expr) -> None:
-        root = _deep_root(value)
-        if root is not None and root not in self.assigned:
-            self.mutated.add(root)
+        for one in _down(value):
+            if id(one) in self._passed:
+                return  # a.zero_().add_(1): each call of a chain changes what the last one does
+            self._passed.add(id(one))
+            if isinstance(one, ast.Name) and one.id not in self.assigned:
+                self.mutated.add(one.id)
 
     def _use(self, name: str) -> None:
         if name not in self.assigned:
             self.reads.add(name)
 
     def _read(self, expression: ast.AST) -> None:
-        for name in _names(expression, frozenset()):
+        for name in _names(expression):
             self._use(name)
         for node in ast.walk(expression):
             if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
@@ -275,12 +293,11 @@ def _is_module(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) and value.id in ("torch", "nn", "F", "autograd")
 
 
-def _deep_root(value: ast.expr) -> str | None:
-    """The name at the bottom of ``a[i][j].data``; the tensor a change through it reaches."""
+def _down(value: ast.expr) -> Iterator[ast.expr]:
+    """From ``a[i][j].data`` down to the name at its bottom: the tensor a change through it reaches."""
     while True:
+        yield value
         match value:
-            case ast.Name(id=name):
-                return name
             case ast.Subscript(value=inner) | ast.Attribute(value=inner):
                 value = inner
             case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in VIEWS or _in_place(
@@ -288,51 +305,61 @@ def _deep_root(value: ast.expr) -> str | None:
             ):
                 value = inner
             case _:
-                return None
+                return
 
 
-def _names(node: ast.AST, local: frozenset[str]) -> Iterator[str]:
+def _names(node: ast.AST) -> set[str]:
     """The names an expression reads; those of its comprehensions and lambdas are their own."""
+    found: set[str] = set()
+    _add_names(node, frozenset(), found)
+    return found
+
+
+def _add_names(node: ast.AST, local: frozenset[str], found: set[str]) -> None:
     match node:
         case ast.Name(id=name, ctx=ast.Load()):
             if name not in local:
-                yield name
+                found.add(name)
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
             inner = local | {
                 n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)
             }
-            yield from _names(node.generators[0].iter, local)
+            _add_names(node.generators[0].iter, local, found)
             for child in ast.iter_child_nodes(node):
                 if child is not node.generators[0]:
-                    yield from _names(child, inner)
+                    _add_names(child, inner, found)
             for condition in node.generators[0].ifs:
-                yield from _names(condition, inner)
+                _add_names(condition, inner, found)
         case ast.Lambda():
-            inner = local | {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
-            for default in [*node.args.defaults, *node.args.kw_defaults]:
-                if default is not None:
-                    yield from _names(default, local)
-            yield from _names(node.body, inner)
+            for default in _defaults(node.args):
+                _add_names(default, local, found)
+            _add_names(node.body, local | _parameters(node.args), found)
         case _:
             for child in ast.iter_child_nodes(node):
-                yield from _names(child, local)
+                _add_names(child, local, found)
 
 
-def _free(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> set[str]:
-    """The outer names that a definition may read, when it is made or later."""
+def _parameters(arguments: ast.arguments) -> set[str]:
+    return {child.arg for child in ast.iter_child_nodes(arguments) if isinstance(child, ast.arg)}
+
+
+def _defaults(arguments: ast.arguments) -> list[ast.expr]:
+    return [*arguments.defaults, *(default for default in arguments.kw_defaults if default is not None)]
+
+
+def _free(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> tuple[set[str], set[str]]:
+    """The outer names that a definition may read, when it is made or later, and those it declares outer."""
     if isinstance(node, ast.ClassDef):
-        parts = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
-        found = {name for part in parts for name in _names(part, frozenset())}
-        return found | _inner_reads(node.body, set())
-    own = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
-    outside = [*node.args.defaults, *(d for d in node.args.kw_defaults if d), *node.decorator_list]
-    return {n for part in outside for n in _names(part, frozenset())} | _inner_reads(node.body, own)
+        parts: list[ast.AST] = [p for p in ast.iter_child_nodes(node) if not isinstance(p, ast.stmt)]
+        own = set()
+    else:
+        parts = [*_defaults(node.args), *node.decorator_list]
+        own = _parameters(node.args)
+    reads, declared = _inner_reads(node.body, own)
+    return reads.union(*map(_names, parts)), declared
 
 
-def _inner_reads(body: list[ast.stmt], own: set[str]) -> set[str]:
+def _inner_reads(body: list[ast.stmt], own: set[str]) -> tuple[set[str], set[str]]:
     flow = _Flow({}, assigned=set(own))
     flow.run(body)
-    declared = {
-        n for s in body for d in ast.walk(s) if isinstance(d, (ast.Global, ast.Nonlocal)) for n in d.names
-    }
-    return flow.reads - own - (flow.bound - declared)
+    return flow.reads - own - (flow.bound - flow.declared), flow.declared

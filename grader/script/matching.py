@@ -7,19 +7,38 @@ side writes in two is put together again. What cannot be shown to be equal is no
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.forward import LOSS, Forward, Step
-from grader.script.algebra import Name, Node, Number, Reference, Rows, Tree, power, product, total, tree
+from grader.script.algebra import (
+    Name,
+    Node,
+    Number,
+    Reference,
+    Rows,
+    Tree,
+    power,
+    product,
+    size,
+    total,
+    tree,
+)
 from grader.script.program import Program, Statement
 
 EFFORT = 5_000
-"""Comparisons of two parts, at most, for one line; an honest one takes fewer than a hundred."""
+"""Units of work, at most, for one line, one for two parts compared; an honest one takes some hundreds."""
 
-EFFORT_IN_ALL = 1_000_000
-"""Comparisons for a whole script; an honest one takes some ten thousand."""
+EFFORT_IN_ALL = 300_000
+"""Units of work for a whole script, whatever it is matched to; an honest one takes some ten thousand."""
+
+SIZE_LIMIT = 400
+"""Nodes of syntax of one line that is read; the longest honest ones have half of them."""
+
+UNREAD = Node("too long or too deep to be read", ())
+"""What a line is taken for that is not read: it is like no line of an exercise."""
 
 STARTS = 12
 """Lines tried, at most, as the first of the forward pass."""
@@ -70,23 +89,53 @@ class TooHard(Exception):
     """A comparison took more effort than any honest line does."""
 
 
-def match(program: Program, forward: Forward) -> Match:
+@dataclass
+class Effort:
+    """What the matching of one script has cost, in units of work.
+
+    Args:
+        spent: on all of it.
+        on_line: on the line at hand.
+    """
+
+    spent: int = 0
+    on_line: int = 0
+
+    @property
+    def is_left(self) -> bool:
+        """Whether there is any left for another line."""
+        return self.spent < EFFORT_IN_ALL
+
+    def spend(self, units: int = 1) -> None:
+        """Count some units of work.
+
+        Raises:
+            TooHard: it is more than a line or a script may cost.
+        """
+        self.spent += units
+        self.on_line += units
+        if self.on_line > EFFORT or self.spent > EFFORT_IN_ALL:
+            raise TooHard
+
+
+def match(program: Program, forward: Forward, effort: Effort | None = None) -> Match:
     """Match a script's forward pass to an exercise's.
 
     Args:
         program: the student's script.
         forward: the exercise's forward pass.
+        effort: what the script has cost so far, which is added to.
     """
-    return _Matcher(program, forward).match()
+    return _Matcher(program, forward, effort or Effort()).match()
 
 
 @dataclass
 class _Matcher:
     program: Program
     forward: Forward
-    effort: int = 0
-    effort_in_all: int = 0
+    effort: Effort
     _known: dict[int, Tree] = field(default_factory=dict)
+    _orders: dict[str, list[Statement]] = field(default_factory=dict)
 
     @cached_property
     def steps(self) -> Mapping[str, Tree]:
@@ -105,8 +154,9 @@ class _Matcher:
 
     def match(self) -> Match:
         first = self.forward.steps[0].name
-        starts = [r for line in self._ordered(first) for r in self._unify(first, line, Renaming())][:STARTS]
-        found, assumed = max(map(self._follow, starts or [Renaming()]), key=lambda pair: len(pair[0].theirs))
+        fits = (r for line in self._tried(self._ordered(first)) for r in self._unify(first, line, Renaming()))
+        starts = list(itertools.islice(fits, STARTS)) or [Renaming()]
+        found, assumed = max(map(self._follow, starts), key=lambda pair: len(pair[0].theirs))
         return Match(found, dict(self._again(found)), assumed)
 
     def _by_name(self, step: Step, renaming: Renaming) -> Renaming | None:
@@ -119,7 +169,13 @@ class _Matcher:
 
     def _ordered(self, name: str) -> list[Statement]:
         """The lines that may be the one of that name: those that have the name first."""
-        return sorted(self.lines, key=lambda line: line.target != name)
+        if name not in self._orders:
+            self._orders[name] = sorted(self.lines, key=lambda line: line.target != name)
+        return self._orders[name]
+
+    def _tried(self, lines: Iterable[Statement]) -> Iterator[Statement]:
+        """Some lines, as long as there is effort left for them."""
+        return itertools.takewhile(lambda _: self.effort.is_left, lines)
 
     def _follow(self, renaming: Renaming) -> tuple[Renaming, frozenset[str]]:
         """Match line after line, each to the first that fits; and which of them by their names alone."""
@@ -146,7 +202,7 @@ class _Matcher:
         taken = renaming.ours
         fits = (
             r
-            for line in lines
+            for line in self._tried(lines)
             if (line.target, line.index) not in taken
             for r in self._unify(name, line, renaming)
         )
@@ -158,7 +214,7 @@ class _Matcher:
             for step in self.forward.steps
             if step.name in renaming.theirs and step.name != LOSS
         }
-        for line in self.lines:
+        for line in self._tried(self.lines):
             reference = (line.target, line.index)
             if reference in renaming.ours:
                 continue
@@ -169,8 +225,9 @@ class _Matcher:
 
     def _unify(self, name: str, line: Statement, renaming: Renaming) -> Iterator[Renaming]:
         """The ways to extend a renaming under which a student's line is the exercise's line of that name."""
-        self.effort = 0
+        self.effort.on_line = 0
         try:
+            self.effort.spend()
             found = list(self._same(self.steps[name], self._tree(line), renaming))
         except (TooHard, RecursionError):
             return
@@ -180,17 +237,27 @@ class _Matcher:
                 yield bound
 
     def _tree(self, line: Statement) -> Tree:
+        """A line in normal form, read once however often it is tried: also one that cannot be read."""
         if line.index not in self._known:
             assert line.value is not None
-            self._known[line.index] = tree(line.value, lambda name: self._reference(name, line.index))
+            nodes = size(line.value, SIZE_LIMIT + 1)
+            self._known[line.index] = self._read(line, line.value) if nodes <= SIZE_LIMIT else UNREAD
+            # Sums in sums are put together over and over: what a long line takes grows with its square.
+            self.effort.spend(nodes + nodes**2 // 64)
         return self._known[line.index]
 
+    def _read(self, line: Statement, value: ast.expr) -> Tree:
+        try:
+            return tree(value, lambda name: self._reference(name, line.index))
+        except RecursionError:
+            return UNREAD
+
     def _reference(self, name: str, at: int) -> Reference:
-        reaching = self.program.reaching(name, at)
-        return name, reaching[0] if reaching else -1
+        return name, self.program.latest(name, at)
 
     def _definition(self, reference: Reference) -> Tree | None:
         """What a value of the student's was computed as, if a plain line did it."""
+        self.effort.spend()
         _, index = reference
         if index < 0 or self.program[index].target != reference[0] or self.program[index].broken:
             return None
@@ -198,15 +265,13 @@ class _Matcher:
 
     def _root(self, reference: Reference) -> Reference:
         """What a value is another name of, such as ``batch_size`` for ``n = batch_size``; else itself."""
-        definition = self._definition(reference)
-        return self._root(definition.reference) if isinstance(definition, Name) else reference
+        while isinstance(definition := self._definition(reference), Name):
+            reference = definition.reference
+        return reference
 
     def _same(self, ours: Tree, theirs: Tree, renaming: Renaming) -> Iterator[Renaming]:
         """The ways to extend a renaming under which two trees are the same."""
-        self.effort += 1
-        self.effort_in_all += 1
-        if self.effort > EFFORT or self.effort_in_all > EFFORT_IN_ALL:
-            raise TooHard
+        self.effort.spend()
         match ours, theirs:
             case Name(reference=(name, _)), Name(reference=reference):
                 yield from self._same_value(name, reference, renaming)
@@ -256,19 +321,28 @@ class _Matcher:
         if ours.operation == "pow" and isinstance(theirs.parts[0], Name):
             definition = self._definition(theirs.parts[0].reference)
             if definition is not None and isinstance(theirs.parts[1], Number):
+                self._take_apart(definition)
                 yield from self._same(ours, power(definition, theirs.parts[1].value), renaming)
 
     def _regrouped(self, ours: Node, theirs: Node) -> Iterator[tuple[Tree, ...]]:
         """The student's terms: as they are, then with those taken apart that an earlier line put together."""
         if len(theirs.parts) == len(ours.parts):
             yield theirs.parts
+        if len(theirs.parts) >= len(ours.parts):
+            return  # taken apart, it would have more parts still
         for at, part in enumerate(theirs.parts):
             definition = self._definition(part.reference) if isinstance(part, Name) else None
             if isinstance(definition, Node) and definition.operation == ours.operation:
+                self._take_apart(definition)
                 build = total if ours.operation == "add" else product
                 whole = build([*theirs.parts[:at], definition, *theirs.parts[at + 1 :]])
                 if isinstance(whole, Node) and len(theirs.parts) < len(whole.parts) <= len(ours.parts):
                     yield from self._regrouped(ours, whole)
+
+    def _take_apart(self, definition: Tree) -> None:
+        """Count what it costs to put a definition's parts in the place of its name."""
+        if isinstance(definition, Node):
+            self.effort.spend(len(definition.parts))
 
     def _any_order(
         self, ours: tuple[Tree, ...], theirs: tuple[Tree, ...], renaming: Renaming

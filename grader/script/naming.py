@@ -5,19 +5,22 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.forward import Forward
 from grader.script.matching import Match
-from grader.script.program import Program, Statement
+from grader.script.program import Program, Statement, Storage
 from grader.signs import SPELLINGS
 
 VARIANT = re.compile(
     r"_?(?:fast|closed|direct|new|short|simple|quick|analytic\w*|alt|ex\d|v?\d|manual|one\w*)_?|_+"
 )
 """What people add to a gradient's name when they derive it a second way."""
+
+NAME_LIMIT = 100
+"""Characters of a gradient's name, at most, that is taken for a variant of another."""
 
 MAKERS = {"randn", "rand", "zeros", "ones", "empty", "normal", "full", "randint"}
 COMPARES = re.compile(r"cmp|comp|check|close|equal|verif", re.I)
@@ -118,8 +121,7 @@ class Naming:
                         return
 
     def _reference(self, name: str, at: int) -> tuple[str, int]:
-        reaching = self.program.reaching(name, at)
-        return name, reaching[0] if reaching else -1
+        return name, self.program.latest(name, at)
 
     @cached_property
     def gradients(self) -> Mapping[str, str]:
@@ -141,7 +143,7 @@ class Naming:
 
     def gradient(self, name: str) -> str | None:
         """The tensor whose gradient a name is; one assigned nowhere is known by its spelling alone."""
-        if name in self.gradients or name in self.program.names or name in self.tensors:
+        if name in self.gradients or self.program.defined(name) or name in self.tensors:
             return self.gradients.get(name)
         return self._spelt.get(name)
 
@@ -180,24 +182,33 @@ class Naming:
                     yield gradients[0], tensors[0][1]
 
     def _tensor(self, name: str, at: int) -> str | None:
-        reaching = self.program.reaching(name, at)
-        known = self.match.renaming.ours.get((name, reaching[0])) if reaching else None
-        return known or self.tensors.get(name)
+        return self.match.renaming.ours.get(self._reference(name, at)) or self.tensors.get(name)
 
     def _variants(self, found: Mapping[str, str], candidates: list[str]) -> Iterator[tuple[str, str]]:
         """Names like ``dlogits_fast``, unless the plain name is made of them."""
+        made_of: dict[str, frozenset[str]] = {}
         for name in candidates:
-            for plain, tensor in found.items():
-                if name not in found and name.startswith(plain) and VARIANT.fullmatch(name[len(plain) :]):
-                    makers = [self.program[index].effects.reads for index in self.program.defined(plain)]
-                    changers = [c for d in self.program.defined(plain) for c in self._changers(plain, d)]
-                    if not any(name in reads for reads in makers + changers):
-                        yield name, tensor
-                        break
+            for plain in _plainer(name, found) if name not in found else ():
+                if plain not in made_of:
+                    made_of[plain] = self._made_of(plain)
+                if name not in made_of[plain]:
+                    yield name, found[plain]
+                    break
 
-    def _changers(self, name: str, definition: int) -> Iterator[frozenset[str]]:
-        for change in self.program.changes(name, definition, len(self.program.statements)):
-            yield self.program[change.index].effects.reads
+    def _made_of(self, name: str) -> frozenset[str]:
+        """Every name that is read to make a value of a name, or to change it."""
+        defined, end = self.program.defined(name), len(self.program.statements)
+        changes = {
+            c.index for start in self._of_each_storage(name) for c in self.program.changes(name, start, end)
+        }
+        return frozenset().union(*(self.program[i].effects.reads for i in {*defined, *changes}))
+
+    def _of_each_storage(self, name: str) -> Iterable[int]:
+        """The first of a name's definitions by which it has each of its storages."""
+        first: dict[Storage | None, int] = {}
+        for index in self.program.defined(name):
+            first.setdefault(self.program.storage(name, index), index)
+        return first.values()
 
     def _by_role(self, found: Mapping[str, str], candidates: list[str]) -> Iterator[tuple[str, str]]:
         """Names that are left, where what they are made of leaves one tensor only."""
@@ -223,6 +234,15 @@ class Naming:
         for tensor, names in roles.items():
             if len(names) == 1:
                 yield names[0], tensor
+
+
+def _plainer(name: str, found: Mapping[str, str]) -> list[str]:
+    """The names that a name is a variant of, of those that are found, the one found first as the first."""
+    starts = [name[:end] for end in range(1, len(name))] if len(name) <= NAME_LIMIT else []
+    plain = [start for start in starts if start in found and VARIANT.fullmatch(name[len(start) :])]
+    if len(plain) < 2:
+        return plain
+    return [one for one in found if one in plain]
 
 
 def _called(call: ast.Call) -> str:

@@ -77,6 +77,11 @@ class Statement:
                 return name
         return ""
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that stands in it."""
+        return frozenset(node.id for node in ast.walk(self.node) if isinstance(node, ast.Name))
+
     def is_stub(self, asks: frozenset[str]) -> bool:
         """Whether it is a function that returns a gradient asked for by its name."""
         return isinstance(self.node, ast.FunctionDef) and is_stub(self.node, asks)
@@ -94,6 +99,27 @@ Storage = int
 """A number for each tensor that statements make; names that share one share the number."""
 
 
+@dataclass(frozen=True)
+class _Definitions:
+    """The statements that give one name a value.
+
+    Args:
+        indices: their places in the program, in order.
+        since: for each, which of them was the last up to it that is certain to; the first if none was.
+    """
+
+    indices: list[int] = field(default_factory=list)
+    since: list[int] = field(default_factory=list)
+
+    def add(self, index: int, *, certain: bool) -> None:
+        """Add a later statement."""
+        self.since.append(len(self.indices) if certain or not self.since else self.since[-1])
+        self.indices.append(index)
+
+
+_NOWHERE = _Definitions()
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """Statements in the order they stand in, and what follows from it.
@@ -105,8 +131,8 @@ class Program:
 
     statements: tuple[Statement, ...]
     asks: frozenset[str]
-    _definitions: Mapping[str, list[tuple[int, bool]]] = field(default_factory=dict, repr=False)
-    _storages: Mapping[tuple[int, str], frozenset[Storage]] = field(default_factory=dict, repr=False)
+    _definitions: Mapping[str, _Definitions] = field(default_factory=dict, repr=False)
+    _storages: Mapping[tuple[int, str], Storage] = field(default_factory=dict, repr=False)
     _changes: Mapping[Storage, list[Change]] = field(default_factory=dict, repr=False)
     _free: Mapping[str, Storage] = field(default_factory=dict, repr=False)
 
@@ -118,12 +144,11 @@ class Program:
             ScriptError: it is too long or nested too deeply to be taken apart.
         """
         try:
-            made = tuple(_Reader(cells, asks).read())
+            return cls.of(_Reader(cells, asks).read(), asks)
         except RecursionError as error:
             raise ScriptError(
                 "expected code to read, found an expression that is nested too deeply"
             ) from error
-        return cls.of(made, asks)
 
     @classmethod
     def of(cls, statements: Iterable[Statement], asks: frozenset[str]) -> Program:
@@ -136,28 +161,28 @@ class Program:
 
     def reaching(self, name: str, at: int) -> tuple[int, ...]:
         """The statements that may have given a name its value before statement ``at``, the last one first."""
-        found = []
-        for index, certain in reversed(self._definitions.get(name, [])):
-            if index < at:
-                found.append(index)
-                if certain:
-                    break
-        return tuple(found)
+        made = self._definitions.get(name, _NOWHERE)
+        until = bisect.bisect_left(made.indices, at)
+        return tuple(reversed(made.indices[made.since[until - 1] : until])) if until else ()
 
-    def defined(self, name: str) -> tuple[int, ...]:
+    def latest(self, name: str, at: int) -> int:
+        """The last statement that may have given a name its value before statement ``at``, -1 if none did."""
+        made = self._definitions.get(name, _NOWHERE).indices
+        until = bisect.bisect_left(made, at)
+        return made[until - 1] if until else -1
+
+    def defined(self, name: str) -> Sequence[int]:
         """Every statement that gives a name a value."""
-        return tuple(index for index, _ in self._definitions.get(name, []))
+        return self._definitions.get(name, _NOWHERE).indices
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that is given a value, in order of appearance."""
         return tuple(self._definitions)
 
-    def storages(self, name: str, definition: int | None) -> frozenset[Storage]:
-        """The storages a name has from one of its definitions on; from the start where that is None."""
-        if definition is not None:
-            return self._storages[definition, name]
-        return frozenset({self._free[name]}) if name in self._free else frozenset()
+    def storage(self, name: str, definition: int | None) -> Storage | None:
+        """The storage a name has from one of its definitions on; from the start where that is None."""
+        return self._free.get(name) if definition is None else self._storages[definition, name]
 
     def changes(self, name: str, definition: int | None, until: int, since: int = -1) -> Iterator[Change]:
         """What changes the value that a name was given by a definition in place, in order.
@@ -169,12 +194,12 @@ class Program:
             since: and after this one and the definition.
         """
         first = max(since, -1 if definition is None else definition) + 1
-        found: set[Change] = set()
-        for storage in self.storages(name, definition):
-            made = self._changes.get(storage, [])
-            start = bisect.bisect_left(made, first, key=lambda change: change.index)
-            found.update(itertools.takewhile(lambda change: change.index < until, made[start:]))
-        yield from sorted(found, key=lambda change: (change.index, change.name))
+        storage = self.storage(name, definition)
+        made = self._changes.get(storage, []) if storage is not None else []
+        start = bisect.bisect_left(made, first, key=lambda change: change.index)
+        yield from itertools.takewhile(
+            lambda change: change.index < until, itertools.islice(made, start, None)
+        )
 
 
 def is_stub(function: ast.FunctionDef, asks: frozenset[str]) -> bool:
@@ -194,6 +219,29 @@ class _Piece:
     section: int | None
 
 
+@dataclass(frozen=True)
+class _Markers:
+    """The exercise numbers that headings or comments of a cell open, and the lines these stand in, in order."""
+
+    lines: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, cell: Cell) -> _Markers:
+        found = {}
+        for number, line in enumerate(cell.source.splitlines(), 1):
+            if not cell.is_code or line.lstrip().startswith("#"):
+                marker = MARKER.match(line)
+                if marker:
+                    found[number] = int(marker[1])
+        return cls(tuple(found), tuple(found.values()))
+
+    def before(self, line: int, otherwise: int | None, first: int = 0) -> int | None:
+        """The number opened last from one line to another; else what it is otherwise."""
+        past = bisect.bisect_right(self.lines, line)
+        return self.numbers[past - 1] if past and self.lines[past - 1] >= first else otherwise
+
+
 @dataclass
 class _Reader:
     """Takes cells apart into statements."""
@@ -202,7 +250,10 @@ class _Reader:
     asks: frozenset[str]
     calls: dict[str, ast.Call] = field(default_factory=dict)
     at_top: set[str] = field(default_factory=set)
+    inside: int = 0
     _known: dict[int, Effects] = field(default_factory=dict)
+    _trains: dict[int, bool] = field(default_factory=dict)
+    _markers: dict[int, _Markers] = field(default_factory=dict)
 
     def read(self) -> Iterator[Statement]:
         pieces = list(itertools.islice(self._pieces(), STATEMENTS_LIMIT + 1))
@@ -220,16 +271,15 @@ class _Reader:
         section: int | None = None
         parser = Parser()
         for place, cell in enumerate(self.cells):
-            markers = _markers(cell)
+            markers = self._markers[place] = _Markers.of(cell)
             if not cell.is_code:
-                numbers = set(markers.values())
+                numbers = set(markers.numbers)
                 section = numbers.pop() if len(numbers) == 1 else section
                 continue
             for written in parser.statements(cell):
                 line = written.origin(written.node).line
-                past = [at for at in markers if at <= line]
-                yield _Piece(written.node, written, place, markers[max(past)] if past else section)
-            section = markers[max(markers)] if markers else section
+                yield _Piece(written.node, written, place, markers.before(line, section))
+            section = markers.numbers[-1] if markers.numbers else section
 
     def _effects(self, node: ast.stmt) -> Effects:
         """A statement's effects but for what functions do, worked out once."""
@@ -268,11 +318,10 @@ class _Reader:
                 yield piece
 
     def _inside(self, piece: _Piece, body: Iterable[ast.stmt]) -> Iterator[_Piece]:
-        markers = _markers(self.cells[piece.cell])
+        first = piece.written.origin(piece.node).line
         for node in body:
             line = piece.written.origin(node).line
-            past = [at for at in markers if piece.written.origin(piece.node).line <= at <= line]
-            section = markers[max(past)] if past else piece.section
+            section = self._markers[piece.cell].before(line, piece.section, first)
             yield from self._flat(replace(piece, node=node, section=section))
 
     def _arguments(self, piece: _Piece, function: ast.FunctionDef) -> Iterator[_Piece]:
@@ -305,6 +354,11 @@ class _Reader:
         """Whether a loop trains: it calls ``backward()``, makes a loss, or does too much for one gradient."""
         if not isinstance(node, (ast.For, ast.While)):
             return False
+        if id(node) not in self._trains:
+            self._trains[id(node)] = self._trains_by(node)
+        return self._trains[id(node)]
+
+    def _trains_by(self, node: ast.For | ast.While) -> bool:
         written = self._effects(node).writes
         backward = any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in ast.walk(node))
         return backward or LOSS in written or len(written) >= TRAINING_NAMES or len(written & self.asks) > 2
@@ -319,8 +373,9 @@ class _Reader:
         body: tuple[Statement, ...] = ()
         if training and isinstance(piece.node, (ast.For, ast.While)):
             inside = list(itertools.islice(self._inside(piece, piece.node.body), STATEMENTS_LIMIT + 1))
-            if len(inside) > STATEMENTS_LIMIT:
-                raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements in a loop, found more")
+            self.inside += len(inside)
+            if self.inside > STATEMENTS_LIMIT:
+                raise ScriptError(f"expected at most {STATEMENTS_LIMIT} statements in loops, found more")
             body = tuple(self._statement(place, one, mutators) for place, one in enumerate(inside))
         done = effects(piece.node, mutators) if mutators else self._effects(piece.node)
         if training:
@@ -330,50 +385,38 @@ class _Reader:
         )
 
 
-def _markers(cell: Cell) -> dict[int, int]:
-    """The exercise numbers that headings or comments of a cell open, by line."""
-    found = {}
-    for number, line in enumerate(cell.source.splitlines(), 1):
-        if not cell.is_code or line.lstrip().startswith("#"):
-            marker = MARKER.match(line)
-            if marker:
-                found[number] = int(marker[1])
-    return found
-
-
 def _scan(
     made: Sequence[Statement],
 ) -> tuple[
-    dict[str, list[tuple[int, bool]]],
-    dict[tuple[int, str], frozenset[Storage]],
+    dict[str, _Definitions],
+    dict[tuple[int, str], Storage],
     dict[Storage, list[Change]],
     dict[str, Storage],
 ]:
     """Follow names and their storages through the statements, top to bottom."""
-    definitions: dict[str, list[tuple[int, bool]]] = defaultdict(list)
-    storages: dict[tuple[int, str], frozenset[Storage]] = {}
+    definitions: dict[str, _Definitions] = defaultdict(_Definitions)
+    storages: dict[tuple[int, str], Storage] = {}
     changes: dict[Storage, list[Change]] = defaultdict(list)
     free: dict[str, Storage] = {}
-    current: dict[str, frozenset[Storage]] = {}
+    current: dict[str, Storage] = {}
     numbers = iter(range(1 << 30))
 
-    def of(name: str) -> frozenset[Storage]:
+    def of(name: str) -> Storage:
         if name not in current:
-            free[name] = next(numbers)
-            current[name] = frozenset({free[name]})
+            current[name] = free[name] = next(numbers)
         return current[name]
 
     for statement in made:
         done = statement.effects
         for name in sorted(done.mutates):
-            for storage in of(name):
-                changes[storage].append(Change(statement.index, name))
+            changes[of(name)].append(Change(statement.index, name))
         shared = {a: of(b) for a, b in _aliases(statement.node) if a in done.binds}
         for name in sorted(done.binds | done.may_bind):
-            new = shared.get(name, frozenset({next(numbers)}))
-            current[name] = new if name in done.binds else of(name) | new
-            storages[statement.index, name] = current[name]
-            definitions[name].append((statement.index, name in done.binds))
+            if name in done.binds:
+                current[name] = shared[name] if name in shared else next(numbers)
+            # Else it may still be what it was, so that what changes it from here on may change that.
+            storages[statement.index, name] = of(name)
+            definitions[name].add(statement.index, certain=name in done.binds)
     return definitions, storages, changes, free
 
 

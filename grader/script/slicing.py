@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,28 @@ from functools import cached_property
 from grader.exercise import Exercise, tensor_of
 from grader.scorecard import Hint
 from grader.script.naming import COMPARES, Given, Naming
-from grader.script.program import Change, Program, Statement
+from grader.script.program import Change, Program, ScriptError, Statement
 from grader.script.versions import Version, Versions
+
+NEEDS_LIMIT = 100_000
+"""Times that a statement needs a value, in all slices of a script; an honest one has some hundred."""
+
+
+@dataclass
+class Needs:
+    """How often a value was needed, in all slices so far."""
+
+    count: int = 0
+
+    def add(self) -> None:
+        """Count one more.
+
+        Raises:
+            ScriptError: it is one too many.
+        """
+        self.count += 1
+        if self.count > NEEDS_LIMIT:
+            raise ScriptError("expected code to read, found too many values that are made of one another")
 
 
 @dataclass(frozen=True)
@@ -48,6 +69,7 @@ class Slicer:
     program: Program
     naming: Naming
     versions: Versions
+    needs: Needs = field(default_factory=Needs)
 
     @cached_property
     def beginning(self) -> int:
@@ -61,6 +83,9 @@ class Slicer:
             exercise: the exercise it is for, which says what is handed in.
             ask: the gradient.
             version: the derivation that was chosen for it.
+
+        Raises:
+            ScriptError: the slices of the script are too large to be made.
         """
         broken_by = self._observed(version)
         end = max([version.end, *(change.index + 1 for change in broken_by)])
@@ -125,6 +150,7 @@ class _Work:
     _asked: set[tuple[str, int]] = field(default_factory=set)
     _seen: dict[tuple[str, int | None, object], int] = field(default_factory=dict)
     _pending: list[tuple[str, int]] = field(default_factory=list)
+    _reached: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def missing(self) -> Mapping[int, frozenset[str]]:
@@ -143,6 +169,7 @@ class _Work:
                 self._inline(name, at)
 
     def _need(self, name: str, at: int) -> None:
+        self.slicer.needs.add()
         if (name, at) not in self._asked:
             self._asked.add((name, at))
             self._pending.append((name, at))
@@ -163,13 +190,22 @@ class _Work:
         holding = self.slicer.versions.holding(name, at)
         foreign = {c.index for c in holding.breaks} - self.breaks if holding else set()
         reaching = program.reaching(name, at)
-        for definition in reaching:
+        for definition in self._not_yet(name, reaching):
             self._take(definition, at)
-            for change in self._changes(name, definition, at, None):
-                if change.index not in foreign:
-                    self._take(change.index, at)
+        # Those after the first only may have given it a new value: what changes it by then is among these.
+        for change in self._changes(name, reaching[-1], at, None) if reaching else ():
+            if change.index not in foreign:
+                self._take(change.index, at)
         if not reaching:
             self.unbound[at].add(name)
+
+    def _not_yet(self, name: str, reaching: tuple[int, ...]) -> Iterator[int]:
+        """Of the statements that may have made a value, those not looked at before, and the first in any case."""
+        first = reaching[-1] if reaching else -1
+        known = self._reached.get((name, first), first)
+        self._reached[name, first] = max([known, *reaching[:1]])
+        yield from itertools.takewhile(lambda definition: definition > known, reaching)
+        yield from reaching[-1:]
 
     def _changes(self, name: str, definition: int | None, at: int, why: object) -> Iterator[Change]:
         """The changes to a value before statement ``at`` not looked at before for the same reason."""
@@ -219,11 +255,9 @@ class _Work:
                 self.notes.append(
                     f"{name} is overwritten ({where}); you were graded with the forward pass's own"
                 )
-        definitions: tuple[int | None, ...] = reaching or (None,)
-        for one in definitions:
-            for change in self._changes(name, one, at, (self._cell(at),)):
-                if self._is_near(change, at):  # the statement changes what is handed in
-                    self._take(change.index, at)
+        for change in self._changes(name, reaching[-1] if reaching else None, at, (self._cell(at),)):
+            if self._is_near(change, at):  # the statement changes what is handed in
+                self._take(change.index, at)
         return Given(value, frozenset({value}))
 
     def _is_near(self, change: Change, at: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,10 +211,11 @@ def statement_lines(statement: Statement, written: set[str], needed: set[str]) -
         why = f"{where}: {what} comes from data that is not loaded here; take sizes from the tensors"
         yield from _instead(statement, f"raise NotLoaded({why!r})")
     else:
+        first = where.line - _decorators(statement)
         for number, text in enumerate(statement.text):
             # What is at top level in the script is one function further in here.
             text = GLOBAL.sub(r"\1nonlocal", text)
-            yield Line(text, Origin(where.cell, where.line + number - _decorators(statement)))
+            yield Line(text, Origin(where.cell, first + number))
 
 
 def _imported(node: ast.Import | ast.ImportFrom, needed: set[str]) -> Iterator[str]:
@@ -230,9 +230,8 @@ def _imported(node: ast.Import | ast.ImportFrom, needed: set[str]) -> Iterator[s
         if package in PROGRESS:
             yield f"{name} = Progress" + (".trange" if alias.name.endswith("range") else "")
         else:
-            kept = copy.copy(node)
-            kept.names = [alias]
-            yield ast.unparse(kept)
+            source = "" if isinstance(node, ast.Import) else f"from {'.' * node.level}{node.module or ''} "
+            yield f"{source}import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
 
 
 def _instead(statement: Statement, line: str) -> Iterator[Line]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from grader.script.cell import Cell, Origin
 
-MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|[\w, ]+=\s*[%!].*)$")
+MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|\w[\w, ]*=\s*[%!].*)$")
 CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 PYTHON_MAGICS = {"time", "timeit", "capture", "prun", "python", "python3"}
 CONTINUES = re.compile(r"[\s)\]}#]|(?:else|elif|except|finally)\b|$")
 ASSIGNMENT = re.compile(
-    r"^(?P<indent>\s*)(?P<names>\w+(?:\s*,\s*\w+)*)\s*(?P<index>\[.*?\]\s*)?(?P<operator>[-+*/@]?|\*\*)=(?!=)",
+    r"^(?P<indent>[^\S\n]*)(?P<names>\w+(?:[^\S\n]*,[^\S\n]*\w+)*)[^\S\n]*(?P<index>\[.*?\][^\S\n]*)?(?P<operator>[-+*/@]?|\*\*)=(?!=)",
     re.M,
 )
 JOINED_LIMIT = 60
@@ -23,6 +23,13 @@ JOINED_LIMIT = 60
 
 JOINS_LIMIT = 3000
 """Pieces that are put together in all of a script; a cell or two that do not parse take some fifty."""
+
+LETTERS_LIMIT = 4_000_000
+"""Characters that are parsed to find them, in all of a script; a cell of a hundred lines takes some hundred
+thousand."""
+
+BRACES_LIMIT = 20_000
+"""Opening braces in what is parsed at once: Python takes the square of those in one f-string."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +74,15 @@ class Parser:
     """Parses the cells of one script, with bounded effort."""
 
     joins_left: int = JOINS_LIMIT
+    letters_left: int = LETTERS_LIMIT
 
     def statements(self, cell: Cell) -> Iterator[Written]:
         """The top-level statements of a code cell, in order; those that do not parse come as broken ones."""
         source = cell.source.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ").replace("\0", " ")
         tree = _parse(source)
         if isinstance(tree, SyntaxError):
-            source = _without_magics(source)
-            tree = _parse(source)
+            written, source = source, _without_magics(source)
+            tree = _parse(source) if source != written else tree
         if isinstance(tree, SyntaxError):
             yield from self._recovered(cell, source)
             return
@@ -101,7 +109,9 @@ class Parser:
         """What of a broken piece's first lines parses, then the rest as one broken statement."""
         for count in range(len(lines) - 1, 0, -1):
             self.joins_left -= 1
-            tree = _parse("\n".join(lines[:count])) if self.joins_left > 0 else error
+            if self.is_spent:
+                break
+            tree = self._try(lines[:count])
             if isinstance(tree, ast.Module) and tree.body:
                 for node in tree.body:
                     yield Written(node, tuple(lines[:count]), cell.origin(start))
@@ -115,17 +125,29 @@ class Parser:
         problem: SyntaxError | None = None
         for used, (_, lines) in enumerate(pieces, 1):
             whole += lines
-            tree = _parse("\n".join(whole))
+            tree = self._try(whole)
             if isinstance(tree, ast.Module):
                 return tree, whole, used
             problem = problem or tree
             self.joins_left -= used > 1
-            if self.joins_left <= 0:
+            if self.is_spent:
                 break
         return problem or SyntaxError("cannot be parsed"), whole, 1
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more is put together: what does not parse by itself is broken."""
+        return self.joins_left <= 0 or self.letters_left <= 0
+
+    def _try(self, lines: list[str]) -> ast.Module | SyntaxError:
+        source = "\n".join(lines)
+        self.letters_left -= len(source)
+        return _parse(source)
+
 
 def _parse(source: str) -> ast.Module | SyntaxError:
+    if source.count("{") > BRACES_LIMIT:
+        return SyntaxError("cannot be parsed: too many braces")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -163,7 +185,7 @@ def _broken(cell: Cell, start: int, lines: list[str], error: SyntaxError, skip: 
     changes: set[str] = set()
     for found in ASSIGNMENT.finditer("\n".join(lines[skip:])):
         names = {name.strip() for name in found["names"].split(",")}
-        is_whole = not (found["index"] or found["operator"]) and (skip or not found["indent"].strip("\n"))
+        is_whole = not (found["index"] or found["operator"]) and (skip or not found["indent"])
         (assigns if is_whole else changes).update(names)
     origin = cell.origin(start + min(error.lineno or 1, len(lines)) - 1)
     node = ast.Pass(lineno=1, col_offset=0)

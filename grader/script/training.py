@@ -15,7 +15,7 @@ from functools import cached_property
 
 from grader.exercise import Exercise, Function, tensor_of
 from grader.forward import LOSS
-from grader.script.matching import match
+from grader.script.matching import Effort, match
 from grader.script.naming import Naming, made_sizes
 from grader.script.program import Program, Statement
 from grader.script.source import Line, indented, statement_lines
@@ -26,13 +26,16 @@ LOOPS_LIMIT = 8
 IN_PLACE = (ast.AugAssign, ast.Assign)
 
 
-def training_of(program: Program, namings: Sequence[Naming], exercise: Exercise) -> Training | None:
+def training_of(
+    program: Program, namings: Sequence[Naming], exercise: Exercise, effort: Effort
+) -> Training | None:
     """The last loop of a script that trains with most of the gradients an exercise asks for, None where none does.
 
     Args:
         program: the script.
         namings: what its names mean by the forward passes of the other exercises.
         exercise: the exercise.
+        effort: what it has cost to match the script so far.
     """
     wanted = {tensor_of(ask) for ask in exercise.gradients}
     loops = [s.index for s in program.statements if s.training and s.body]
@@ -40,9 +43,8 @@ def training_of(program: Program, namings: Sequence[Naming], exercise: Exercise)
         loop = _innermost(program[place])
         if loop is not None:
             before = [one for one in program.statements[:place] if not one.training]
-            found = Training(
-                exercise, loop, Program.of([*before, *loop.body], program.asks), len(before), tuple(namings)
-            )
+            joined = Program.of([*before, *loop.body], program.asks)
+            found = Training(exercise, loop, joined, len(before), tuple(namings), effort)
             if 2 * len(wanted & set(found.gradients)) >= len(wanted):
                 return found
     return None
@@ -66,6 +68,7 @@ class Training:
         program: the statements before it, and then those in it.
         start: where those in it begin.
         namings: what the names before it mean.
+        effort: what it has cost to match the script so far.
     """
 
     exercise: Exercise
@@ -73,12 +76,13 @@ class Training:
     program: Program
     start: int
     namings: tuple[Naming, ...]
+    effort: Effort
 
     @cached_property
     def naming(self) -> Naming:
         """What the names inside the loop mean, by the exercise's forward pass."""
         body = Program.of(self.loop.body, self.program.asks)
-        return Naming(body, self.exercise.forward, match(body, self.exercise.forward))
+        return Naming(body, self.exercise.forward, match(body, self.exercise.forward, self.effort))
 
     @cached_property
     def gradients(self) -> Mapping[str, str]:
@@ -169,10 +173,17 @@ class Training:
         found = []
         for index in updates:
             for name in sorted(self.program[index].effects.reads - known):
-                values = [self.program[i].value for i in self.program.reaching(name, index)]
-                if values and all(value is not None and _is_rate(value) for value in values):
+                makers = self.program.reaching(name, index)
+                if makers and all(i in self._rate_makers for i in makers):
                     found.append(name)
         return list(dict.fromkeys(found))
+
+    @cached_property
+    def _rate_makers(self) -> frozenset[int]:
+        """The statements that may give a name the value of a learning rate."""
+        return frozenset(
+            s.index for s in self.program.statements if s.value is not None and _is_rate(s.value)
+        )
 
     def _cut(self, inputs: Sequence[str]) -> _Cut:
         given = {self.name(ours): ours for ours in inputs}
@@ -180,7 +191,6 @@ class Training:
 
     def _sizes(self, inputs: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The author's names for sizes, with where the judge's own are found."""
-        at = self.start
         for naming in self.namings:
             for (name, _), given in naming.sizes.items():
                 if given.parameters <= set(inputs):
@@ -188,10 +198,19 @@ class Training:
         for ours in inputs:
             for name in self._rows(self.name(ours)):
                 yield name, f"{self.name(ours)}.shape[0]"
-                for other in self.program.names:  # n = batch_size
-                    values = [self.program[i].value for i in self.program.reaching(other, at)]
-                    if any(isinstance(value, ast.Name) and value.id == name for value in values):
-                        yield other, f"{self.name(ours)}.shape[0]"
+                for other in self._others.get(name, ()):
+                    yield other, f"{self.name(ours)}.shape[0]"
+
+    @cached_property
+    def _others(self) -> Mapping[str, Sequence[str]]:
+        """Names, with those that stand for the same before the loop: ``n`` for ``n = batch_size``."""
+        found: dict[str, list[str]] = {}
+        for other in self.program.names:
+            for index in self.program.reaching(other, self.start):
+                value = self.program[index].value
+                if isinstance(value, ast.Name):
+                    found.setdefault(value.id, []).append(other)
+        return found
 
     def _rows(self, batch: str) -> Iterator[str]:
         """The names for how many rows of the data the loop samples into a batch."""
@@ -237,7 +256,7 @@ def _is_rate(value: ast.expr) -> bool:
             return _is_rate(body) and _is_rate(orelse)
         case ast.Constant(value=float()):
             return True
-        case ast.BinOp(left=left, right=right):
+        case ast.BinOp():
             names = (
                 ast.BinOp,
                 ast.UnaryOp,
@@ -247,8 +266,22 @@ def _is_rate(value: ast.expr) -> bool:
                 ast.unaryop,
                 ast.expr_context,
             )
-            return (_is_rate(left) or _is_rate(right)) and all(isinstance(n, names) for n in ast.walk(value))
+            return all(isinstance(n, names) for n in ast.walk(value)) and any(
+                isinstance(operand, ast.Constant) and isinstance(operand.value, float)
+                for operand in _operands(value)
+            )
     return False
+
+
+def _operands(value: ast.expr) -> Iterator[ast.expr]:
+    """What the operators of an expression are between."""
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.BinOp):
+            pending += (one.left, one.right)
+        else:
+            yield one
 
 
 @dataclass

@@ -8,7 +8,6 @@ statements. From there on a script is graded like any submission.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from grader.exercise import Exercise, tensor_of
 from grader.forward import Forward
 from grader.scorecard import Fault, Hint
 from grader.script.cell import Cell, Origin
-from grader.script.matching import match
+from grader.script.matching import Effort, match
 from grader.script.naming import Naming
 from grader.script.program import Program, ScriptError
 from grader.script.slicing import Slicer
@@ -107,8 +106,10 @@ def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
     """
     exercises = [exercise for exercise in exercises if not exercise.declared]
     program = Program.read(cells, asks_of(exercises))
+    effort = Effort()
     return any(
-        2 * len(match(program, forward).shown & {step.name for step in forward.steps}) >= len(forward.steps)
+        2 * len(match(program, forward, effort).shown & {step.name for step in forward.steps})
+        >= len(forward.steps)
         for forward in {exercise.forward for exercise in exercises}
     )
 
@@ -130,12 +131,14 @@ def translate(
     """
     one_by_one = tuple(exercise for exercise in exercises if not exercise.declared)
     program = Program.read(cells, asks_of(exercises))
+    effort = Effort()
     try:
         readings = {
-            forward: _Reading.of(program, forward) for forward in {e.forward: None for e in one_by_one}
+            forward: _Reading.of(program, forward, effort)
+            for forward in {e.forward: None for e in one_by_one}
         }
         return {
-            e.id: _trained(program, tuple(readings.values()), e, filename, called)
+            e.id: _trained(program, tuple(readings.values()), e, filename, called, effort)
             if e.declared
             else _translation(readings[e.forward], e, one_by_one, filename, called)
             for e in exercises
@@ -154,8 +157,8 @@ class _Reading:
     slicer: Slicer
 
     @classmethod
-    def of(cls, program: Program, forward: Forward) -> _Reading:
-        naming = Naming(program, forward, match(program, forward))
+    def of(cls, program: Program, forward: Forward, effort: Effort) -> _Reading:
+        naming = Naming(program, forward, match(program, forward, effort))
         versions = Versions(program, naming)
         return cls(program, naming, versions, Slicer(program, naming, versions))
 
@@ -165,9 +168,7 @@ class _Reading:
         own = self.naming.own.get(tensor, tensor)
         name = ask if own == tensor else f"d{own} (the gradient of {tensor})"
         for statement in self.program.statements:
-            if statement.training and any(
-                isinstance(n, ast.Name) and n.id == ask for n in ast.walk(statement.node)
-            ):
+            if statement.training and ask in statement.names:
                 return (
                     f"{name} is assigned only in the loop at {statement.origin}, which trains and is not run"
                 )
@@ -207,10 +208,15 @@ def _translation(
 
 
 def _trained(
-    program: Program, readings: tuple[_Reading, ...], exercise: Exercise, filename: str, called: str
+    program: Program,
+    readings: tuple[_Reading, ...],
+    exercise: Exercise,
+    filename: str,
+    called: str,
+    effort: Effort,
 ) -> Translation:
     """The functions of an exercise that trains, from the loop of a script that does."""
-    training = training_of(program, [reading.naming for reading in readings], exercise)
+    training = training_of(program, [reading.naming for reading in readings], exercise, effort)
     lines = [Line(text) for text in HEADER.splitlines()]
     for function in exercise.functions:
         lines += [Line(""), Line("")]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import sys
+from collections import Counter
+from typing import Any
+
 import pytest
 
 from grader.course import Course
+from grader.forward import Forward
+from grader.notebook import read_cells
+from grader.script import matching, translate
+from grader.script.algebra import size, tree
 from grader.script.cell import Cell
-from grader.script.matching import match
+from grader.script.matching import EFFORT, EFFORT_IN_ALL, Effort, Match, match
 from grader.script.program import Program
+from tests.notebook.build import DATA, stored
 
 BEFORE = """\
 e = table[X]
@@ -143,3 +153,86 @@ def test_two_names_of_one_size_are_one(course: Course) -> None:
 def test_another_line_is_not(line: str, course: Course) -> None:
     name = line.split(" =")[0]
     assert name not in matched(with_line(line), course).values()
+
+
+STARTS = "".join(f"emb{i} = C{i}[Xb{i}]\n" for i in range(14))
+
+DEAR = {
+    "many lines": "".join(f"v{i} = x{i}\n" for i in range(2400)),
+    "lines like the first": "".join(f"e{i} = C[Xb]\n" for i in range(2400)),
+    "deep lines": "".join(f"v{i} = x{'.a' * 500}\n" for i in range(100)),
+    "deep calls": "".join(f"v{i} = x{'.a()' * 240}\n" for i in range(100)),
+    "long products": "".join(f"v{i} = {'*'.join(f'a{j}' for j in range(90))}\n" for i in range(300)),
+    "products within products": "".join(f"v{i} = a{'*a@b' * 45}\n" for i in range(300)),
+    "quotients within quotients": "".join(f"v{i} = {'a/(' * 90}x{')' * 90}\n" for i in range(300)),
+    "names for names": "".join(f"n{i} = n{i - 1}\n" for i in range(1, 1500)),
+    "sums of a sum": f"s = {'+'.join('abcdefgh')}\n" + "v = s + s + s\n" * 800,
+}
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_what_matching_costs_is_bounded(name: str, course: Course) -> None:
+    effort = Effort()
+    program = Program.read([Cell(None, STARTS + DEAR[name])], frozenset())
+    match(program, course.exercises[0].forward, effort)
+    assert effort.spent <= EFFORT_IN_ALL + EFFORT
+
+
+@pytest.mark.parametrize("line", [f"x{'.a' * 500}", "+".join(["x"] * 900), f"x{'.a()' * 400}"])
+def test_a_line_too_deep_is_read_once(line: str, course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: Counter[ast.AST] = Counter()
+
+    def counted(expression: ast.expr, *others: Any) -> Any:
+        tries[expression] += 1
+        return size(expression, *others)
+
+    monkeypatch.setattr(matching, "size", counted)
+    program = Program.read([Cell(None, f"{STARTS}deep = {line}\n")], frozenset())
+    effort = Effort()
+    match(program, course.exercises[0].forward, effort)
+    assert set(tries.values()) == {1}
+    assert effort.spent > 12 * 15  # every start tries the line for every step that follows
+
+
+def test_reading_that_runs_out_of_frames_is_given_up_for_good(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def too_deep(expression: ast.expr, resolve: Any) -> Any:
+        if isinstance(expression, ast.Lambda):
+            tries.append(expression)
+            raise RecursionError
+        return tree(expression, resolve)
+
+    monkeypatch.setattr(matching, "tree", too_deep)
+    program = Program.read([Cell(None, f"{STARTS}deep = lambda: 1\n")], frozenset())
+    match(program, course.exercises[0].forward)
+    assert len(tries) == 1
+
+
+def test_every_try_of_a_line_counts(course: Course) -> None:
+    def spent(lines: int) -> int:
+        effort = Effort()
+        program = Program.read([Cell(None, STARTS + "v = x\n" * lines)], frozenset())
+        match(program, course.exercises[0].forward, effort)
+        return effort.spent
+
+    assert spent(200) - spent(100) >= 100 * 12 * 15
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in DATA.glob("*.py")))
+def test_an_honest_script_takes_little_of_the_effort(
+    name: str, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Effort] = []
+
+    def taken_down(program: Program, forward: Forward, effort: Effort) -> Match:
+        made.append(effort)
+        return match(program, forward, effort)
+
+    for user in ("translate", "training"):
+        monkeypatch.setattr(sys.modules[f"grader.script.{user}"], "match", taken_down)
+    translate(read_cells(stored(name)), course.exercises, "a.py", "a.ipynb")
+    assert 0 < 5 * made[0].spent < EFFORT_IN_ALL
+    assert len(set(map(id, made))) == 1
