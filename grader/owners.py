@@ -49,8 +49,8 @@ def moodle(name: str) -> Owner | None:
 
 
 def canvas(name: str) -> Owner | None:
-    """Whose a file is by a name of Canvas's, whose first number is the user's."""
-    found = re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+)", name)
+    """Whose a file is by a name of Canvas's, whose first number is the user's; it makes no folders."""
+    found = re.fullmatch(r"([^_]+)_(?:LATE_)?(\d+)_\d+_(.+\.\w+)", name)
     if found is None:
         return None
     who = found[1].strip()

@@ -481,6 +481,12 @@ def test_a_name_is_read_in_the_way_of_its_archives_system(place) -> None:
     assert read(path) == {"adal_12": {IDS[0]: "A1"}, "evee_13": {IDS[0]: "E1"}}
 
 
+def test_a_folders_name_that_looks_like_a_files_of_canvas_is_a_folders(place) -> None:
+    """Two of a day are not one student's."""
+    path = place({f"2026_01_15_ada/{EX1}": "A1", f"2026_01_15_ben/{EX1}": "B1"})
+    assert read(path) == {"2026_01_15_ada": {IDS[0]: "A1"}, "2026_01_15_ben": {IDS[0]: "B1"}}
+
+
 def test_moodles_number_is_no_ones_id(place) -> None:
     """It numbers the participants of one assignment, and might be another's id."""
     path = place({f"Ada L_12_assignsubmission_file_/{EX1}": "A1"})
