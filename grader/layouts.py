@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from grader import archive, submission
 from grader.errors import SubmissionError
-from grader.owners import METADATA, Owner, Owners, Persons, tells
+from grader.owners import METADATA, Owner, Owners, Persons, strays_and_folders, tells
 from grader.portfolio import (
     SUFFIXES,
     ZIP,
@@ -156,12 +156,8 @@ class Architect:
         if not submission.is_submission(folder, self.ids):
             return False
         rivals = [one.name for one in _folders(folder) if _holds(one, self.ids)]
-        if len(rivals) > 1:
-            stray = sorted(name for name in _names(folder) if PurePosixPath(name).suffix in SUFFIXES)
-            raise SubmissionError(
-                f"{folder}: expected one submission or a folder of them, found {_some(stray)} beside the "
-                f"folders {_some(rivals)}: move away what does not belong there"
-            )
+        stray = [name for name in _names(folder) if PurePosixPath(name).suffix in SUFFIXES]
+        _refuse_both(folder, stray, rivals)
         return True
 
     def _class(self, folder: Path) -> Layout:
@@ -204,6 +200,8 @@ class Architect:
             SubmissionError: there is nothing.
         """
         owners = Owners.of(pieces, self.ids)
+        if not owners.are_told:
+            _refuse_both(source, *strays_and_folders(pieces, self.ids))
         works: dict[str, Work] = {}
         loose = []
         for piece in pieces:
@@ -240,6 +238,25 @@ class Work:
     def take(self, piece: Piece, owner: Owner) -> None:
         """Take one more file of this student's in."""
         self.pieces.append(replace(piece, place=owner.place))
+
+
+def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> None:
+    """Refuse what may be one student's work as well as a class's.
+
+    Args:
+        source: where it is.
+        stray: files of one submission.
+        folders: folders beside them that hold work, too; an old version may lie in one.
+
+    Raises:
+        SubmissionError: it may be either.
+    """
+    if stray and len(folders) > 1:
+        raise SubmissionError(
+            f"{source}: expected one submission or a folder of them, found {_some(sorted(stray))} beside the "
+            f"folders {_some(sorted(folders))}: move away what does not belong there, or give --single if all "
+            "of it is one student's"
+        )
 
 
 def _loose(pieces: Sequence[Piece], source: Path) -> list[Work]:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from grader import archive
+from grader import archive, submission
 from grader.portfolio import ZIP, Piece, exercise_of
 
 METADATA = "submission_metadata.yml"
@@ -87,6 +87,11 @@ class Owners:
         known = _members(metadata) if metadata is not None and system is None else {}
         return cls(ids, system, known, around)
 
+    @property
+    def are_told(self) -> bool:
+        """Whether a system has said whose the files are."""
+        return self.system is not None or bool(self.members)
+
     def owner(self, place: PurePosixPath) -> Owner | None:
         """Whose a file is, None where nothing tells."""
         if not _is_in(place, self.around):
@@ -98,6 +103,23 @@ class Owners:
         if rest:
             return Owner(first, self.members.get(first, ()), PurePosixPath(*rest))
         return flat(first, self.ids) if self.system is None else None
+
+
+def strays_and_folders(pieces: Iterable[Piece], ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What lies innermost around all work: its files that are one submission's, and its folders that hold work."""
+    places = [one.place for one in pieces if exercise_of(one.place.name, ids) or _is_notebook(one)]
+    depth = 0
+    while places and len({place.parts[depth] for place in places}) == 1:
+        if any(len(place.parts) == depth + 1 for place in places):
+            break
+        depth += 1
+    names = [place.parts[depth] for place in places if len(place.parts) == depth + 1]
+    inside = {place.parts[depth] for place in places if len(place.parts) > depth + 1}
+    return [name for name in names if flat(name, ids) is None], sorted(inside)
+
+
+def _is_notebook(piece: Piece) -> bool:
+    return piece.suffix == submission.NOTEBOOK
 
 
 def flat(name: str, ids: Iterable[str]) -> Owner | None:

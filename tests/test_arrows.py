@@ -26,7 +26,7 @@ ALLOWED = {
     "grader.submission": {"grader.errors", "grader.source"},
     "grader.archive": {"grader.errors"},
     "grader.portfolio": {"grader.archive", "grader.errors", "grader.submission"},
-    "grader.owners": {"grader.archive", "grader.portfolio"},
+    "grader.owners": {"grader.archive", "grader.portfolio", "grader.submission"},
     "grader.conform": set(),
     "grader.json_text": set(),
     "grader.scorecard": {"grader.conform", "grader.json_text"},

@@ -424,12 +424,18 @@ def test_what_the_grader_wrote_is_nobodys(ours: dict[str, str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("stray", [EX1, "handout.ipynb"])
-def test_one_file_does_not_turn_a_class_into_a_submission(stray: str, tmp_path: Path) -> None:
-    for name in (stray, f"ada/{EX1}", f"ben/{EX1}"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(NOTEBOOK)
+def test_one_file_does_not_turn_a_class_into_a_submission(stray: str, place) -> None:
+    path = place(dict.fromkeys((stray, f"ada/{EX1}", f"ben/{EX1}"), NOTEBOOK))
     with pytest.raises(SubmissionError, match=f"found {stray} beside the folders ada, ben"):
-        read(tmp_path)
+        read(path)
+
+
+def test_nor_does_it_deeper_in_a_zip(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(
+        packed({f"class/{name}": "x" for name in (EX2, f"ada/x/{EX1}", f"ben/{EX1}", "cyd/notes.txt")})
+    )
+    with pytest.raises(SubmissionError, match=f"found {EX2} beside the folders ada, ben: move away"):
+        read(tmp_path / "x.zip")
 
 
 def test_an_old_version_beside_does_not_turn_a_submission_into_a_class(tmp_path: Path) -> None:
