@@ -19,7 +19,7 @@ from grader.store import stem
 
 if TYPE_CHECKING:
     from grader.reports.table import Row
-    from grader.workers import Done
+    from grader.worker import Done
 
 NAME = "gradebook"
 

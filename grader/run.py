@@ -17,11 +17,12 @@ from grader.workshop import Workshop
 
 if TYPE_CHECKING:
     from grader.box.process import Opener
+    from grader.crew import Crew
     from grader.judge import Judge
     from grader.scorecard import Scorecard
     from grader.store import Store
     from grader.terms import Terms
-    from grader.workers import Crew, Done
+    from grader.worker import Done
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class ClassRun:
             OperatorError: the results cannot be written.
             GraderFault: the grader's own processes keep dying.
         """
-        from grader.workers import Done
+        from grader.worker import Done
 
         for path in self.kept:
             yield Done.of(path, self.store.load(submission.name_of(path)), kept=True)
@@ -132,8 +133,9 @@ def open_class(
         hidden = workshop.course.hidden
         places = seats(jobs)
         boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
+        from grader.crew import Crew, can_inherit
         from grader.terms import Terms
-        from grader.workers import Crew, Job, can_inherit
+        from grader.worker import Job
 
         exercises = workshop.exercises
         if can_inherit() and (regrade or not all(map(store.knows, map(submission.name_of, paths)))):

@@ -133,7 +133,8 @@ ALLOWED = {
         "grader.store",
         "grader.submission",
         "grader.terms",
-        "grader.workers",
+        "grader.crew",
+        "grader.worker",
         "grader.workshop",
     },
     "grader.store": {
@@ -144,7 +145,8 @@ ALLOWED = {
         "grader.reports.stored",
         "grader.scorecard",
     },
-    "grader.workers": {
+    "grader.crew": {"grader.box.process", "grader.errors", "grader.processors", "grader.worker"},
+    "grader.worker": {
         "grader.box.opening",
         "grader.box.process",
         "grader.errors",

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from grader import workers
-from grader.workers import AHEAD, STALL_S, STANDING_IN, WORTH_A_WORKER, Crew, Task, Worker
+from grader import crew as crews
+from grader.crew import AHEAD, STALL_S, STANDING_IN, WORTH_A_WORKER, Crew, Worker
+from grader.worker import Task
 
 
 class Clock:
@@ -44,7 +45,7 @@ class Dealer(Crew):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(workers, "time", clock)
+    monkeypatch.setattr(crews, "time", clock)
     return clock
 
 
