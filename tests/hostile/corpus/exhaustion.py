@@ -320,3 +320,37 @@ def dh():
 import ctypes
 def dh():
     ctypes.pythonapi.Py_Exit(0)
+
+# %% dh: a reply that tells of more numbers than anyone returns -> crashed
+import struct, sys
+wire = sys.modules["grader.box.frames"]
+send, armed = wire.send, []
+def forged(connection, frame, *rest):
+    head, body = dict(frame.head), frame.body
+    if armed and "answers" in head:
+        text = b'{"p":{"dtype":"F64","shape":[2000000],"data_offsets":[0,16000000]}}'
+        text += b" " * (-len(text) % 8)
+        body = struct.pack("<Q", len(text)) + text + bytes(16_000_000)
+        head["answers"] = [{"numbers": "p", "other": "list"}] * len(head["answers"])
+        armed.clear()
+    send(connection, wire.Frame(head, body), *rest)
+wire.send = forged
+def dh():
+    armed.append(True)
+
+# %% dh: a reply that tells of lists in lists in lists without end -> crashed
+import sys
+wire = sys.modules["grader.box.frames"]
+send, armed = wire.send, []
+def forged(connection, frame, *rest):
+    head = dict(frame.head)
+    if armed and "answers" in head:
+        deep = {"other": "int"}
+        for _ in range(200):
+            deep = {"other": "list", "items": [deep]}
+        head["answers"] = [deep] * len(head["answers"])
+        armed.clear()
+    send(connection, wire.Frame(head, frame.body), *rest)
+wire.send = forged
+def dh():
+    armed.append(True)
