@@ -21,8 +21,9 @@ from grader.reports.gradebook import (
     Matches,
     Person,
     assignments,
+    check_columns,
     column,
-    columns,
+    filled,
     match,
     names,
     notices,
@@ -58,11 +59,7 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     """
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, assignments(scorecards, context))))
-    export = _Export.of(context, context.gradebook)
-    matches = export.match(scorecards)
-    for assignment in assignments(scorecards, context):
-        export.fill(assignment, matches)
-    return str(export.sheet)
+    return filled(_Export.of(context, context.gradebook), scorecards, context)
 
 
 def check(titles: Mapping[str, str], context: ReportContext) -> None:
@@ -76,9 +73,7 @@ def check(titles: Mapping[str, str], context: ReportContext) -> None:
         ReportError: it is not Canvas's, or has no such column.
     """
     if context.gradebook is not None:
-        export = _Export.of(context, context.gradebook)
-        for names in columns(titles, context):
-            export.place(names)
+        check_columns(_Export.of(context, context.gradebook), titles, context)
 
 
 def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:

@@ -7,8 +7,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from grader.reports.context import ReportContext, ReportError
+from grader.reports.sheet import Sheet
 from grader.reports.wording import one_line
 from grader.scorecard import Scorecard
 
@@ -249,6 +251,45 @@ def names(student: str) -> Iterator[str]:
     if comma:
         yield f"{first.strip()} {last.strip()}"
         yield re.sub(r"\W", "", f"{last}{first}")
+
+
+class Export(Protocol):
+    """A platform's own export, to be filled in."""
+
+    @property
+    def sheet(self) -> Sheet:
+        """Its rows."""
+
+    def match(self, scorecards: Sequence[Scorecard]) -> Matches:
+        """Which row is whose."""
+
+    def place(self, names: Sequence[str]) -> int:
+        """The column that has one of these names."""
+
+    def fill(self, assignment: Assignment, matches: Matches) -> None:
+        """Put everybody's score into the column of an assignment."""
+
+
+def filled(export: Export, scorecards: Sequence[Scorecard], context: ReportContext) -> str:
+    """The text of an export once every assignment is filled in.
+
+    Raises:
+        ReportError: it has no such column.
+    """
+    matches = export.match(scorecards)
+    for assignment in assignments(scorecards, context):
+        export.fill(assignment, matches)
+    return str(export.sheet)
+
+
+def check_columns(export: Export, titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether an export has all columns that are to be filled in.
+
+    Raises:
+        ReportError: it lacks one.
+    """
+    for names in columns(titles, context):
+        export.place(names)
 
 
 def notices(matches: Matches, kind: str) -> Iterator[str]:

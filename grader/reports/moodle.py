@@ -22,8 +22,9 @@ from grader.reports.gradebook import (
     Matches,
     Person,
     assignments,
+    check_columns,
     column,
-    columns,
+    filled,
     match,
     notices,
     number,
@@ -71,14 +72,9 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     Raises:
         ReportError: the export is not Moodle's, or has no such column.
     """
-    work = assignments(scorecards, context)
     if context.gradebook is None:
-        return str(Sheet.of(_fresh(scorecards, work)))
-    export = _Export.of(context, context.gradebook)
-    matches = export.match(scorecards)
-    for assignment in work:
-        export.fill(assignment, matches)
-    return str(export.sheet)
+        return str(Sheet.of(_fresh(scorecards, assignments(scorecards, context))))
+    return filled(_Export.of(context, context.gradebook), scorecards, context)
 
 
 def check(titles: Mapping[str, str], context: ReportContext) -> None:
@@ -92,9 +88,7 @@ def check(titles: Mapping[str, str], context: ReportContext) -> None:
         ReportError: it is not Moodle's, or has no such column.
     """
     if context.gradebook is not None:
-        export = _Export.of(context, context.gradebook)
-        for names in columns(titles, context):
-            export.place(names)
+        check_columns(_Export.of(context, context.gradebook), titles, context)
 
 
 def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
