@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import grader
-from grader.errors import GraderError, IsolationError, OperatorError
+from grader.errors import GraderError, OperatorError
 from grader.settings import DEFAULT_SEED
 
 if TYPE_CHECKING:
@@ -239,20 +239,16 @@ def grade_submissions(
         if wanted is not None:
             titles = {exercise.id: exercise.title for exercise in workshop.exercises}
             wanted.check(len(layout.found), titles, out)
-        if len(layout.found) == 1 and not students:
+        alone = len(layout.found) == 1 and not students
+        group = None if alone and wanted is None else _group(layout, students)
+        if alone or group is None:
             status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
         else:
             status = _grade_class(
-                _group(layout, students),
-                workshop,
-                out,
-                form,
-                isolation,
-                jobs=jobs or cores(),
-                regrade=regrade,
+                group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
             )
-        if wanted is not None:
-            _report(wanted, _group(layout, students), out)
+        if wanted is not None and group is not None:
+            _report(wanted, group, out)
     context.exit(status)
 
 
@@ -426,10 +422,7 @@ def doctor() -> None:
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
-        try:
-            require(boxes)
-        except IsolationError as found:
-            raise IsolationError(f"strict isolation cannot be had here: {found}") from None
+        require(boxes, "strict isolation cannot be had here: ")
     click.echo("Strict isolation can be had here.")
 
 

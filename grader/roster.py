@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 from grader.errors import OperatorError
 from grader.layouts import Found
 from grader.reports.book import Student
+from grader.reports.canvas import POSSIBLE
+from grader.reports.gradebook import plain
 
 TITLES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "sid", "student id", "student_id", "sis user id", "id number", "username", "login"),
@@ -133,8 +134,8 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    # A letter with a sign above it has two spellings; files from macOS have the one, most rosters the other.
-    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split()).casefold()
+    """A text as it is compared; folders have underscores for blanks."""
+    return plain(text.replace("_", " "))
 
 
 def _columns(titles: Iterable[str]) -> Mapping[str, int]:
@@ -154,7 +155,7 @@ def _student(columns: Mapping[str, int], row: Sequence[str]) -> Student:
 
 def _is_of_points(row: Sequence[str]) -> bool:
     """Whether a line of a Canvas export is no student's, but says how many points there are."""
-    return row[0].strip() == "Points Possible"
+    return row[0].strip() == POSSIBLE
 
 
 def _label(student: Student) -> str:

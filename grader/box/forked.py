@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -189,10 +189,8 @@ class Zygote:
             # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
             "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
         }
-        with theirs, contextlib.ExitStack() as undo:
-            undo.callback(ours.close)
+        with theirs, _or_else(ours.close):
             self._send(Frame({"open": about}), theirs.fileno())
-            undo.pop_all()
         self._ordered = Order(limits, ours)
 
     def _settle(self) -> None:
@@ -200,10 +198,8 @@ class Zygote:
         if self._ordered is None:
             return
         order, self._ordered = self._ordered, None
-        with contextlib.ExitStack() as undo:
-            undo.callback(order.connection.close)
+        with _or_else(order.connection.close):
             pid, pidfd = self._born()
-            undo.pop_all()
         self._ready = Forked(order.connection, order.limits, pid, pidfd, self)
 
     def _born(self) -> tuple[int, int]:
@@ -218,10 +214,8 @@ class Zygote:
         self._settle()
         assert self._ready is not None
         box, self._ready = self._ready, None
-        with contextlib.ExitStack() as undo:
-            undo.callback(box.kill)
+        with _or_else(box.kill):
             self._receive(box.connection, "a box that had just been opened")
-            undo.pop_all()
         return box
 
     def _send(self, frame: Frame, descriptor: int | None = None) -> None:
@@ -256,3 +250,13 @@ class Zygote:
             self._errors.seek(0)
             said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
             raise IsolationError(f"{whose} is gone: {said[-1] if said else error}") from error
+
+
+@contextlib.contextmanager
+def _or_else(undo: Callable[[], None]) -> Iterator[None]:
+    """Give something up where what it is for fails."""
+    try:
+        yield
+    except BaseException:
+        undo()
+        raise

@@ -41,25 +41,22 @@ def opener(hidden: Sequence[Path], isolation: Isolated) -> Iterator[Opener]:
     boxes: Opener = Zygote(hidden) if sys.platform == "linux" else Subprocesses()
     try:
         if isolation is Isolated.STRICT:
-            _strictly(boxes)
+            require(boxes, "--isolation strict: nothing is graded, because ")
         yield boxes
     finally:
         boxes.close()
 
 
-def require(boxes: Opener) -> None:
+def require(boxes: Opener, so: str = "") -> None:
     """Refuse an opener that leaves something open that strict isolation closes.
 
+    Args:
+        boxes: the opener.
+        so: what follows for whoever asks, in front of the message.
+
     Raises:
-        IsolationError: says what is open and why, and nothing of who asked.
+        IsolationError: says what is open and why.
     """
     open_ends = [f"{FORBIDDEN_OPENINGS[end]} ({why})" for end, why in boxes.unguarded.items()]
     if open_ends:
-        raise IsolationError("; ".join(open_ends))
-
-
-def _strictly(boxes: Opener) -> None:
-    try:
-        require(boxes)
-    except IsolationError as found:
-        raise IsolationError(f"--isolation strict: nothing is graded, because {found}") from None
+        raise IsolationError(so + "; ".join(open_ends))

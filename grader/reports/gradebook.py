@@ -99,9 +99,9 @@ def column(
             column is worse than none.
     """
     alike = [i for i, title in enumerate(header) if title in names]
-    wanted = {_plain(name) for name in names}
+    wanted = {plain(name) for name in names}
     for stem in stems:
-        alike = alike or [i for i, title in enumerate(header) if _plain(stem(title)) in wanted]
+        alike = alike or [i for i, title in enumerate(header) if plain(stem(title)) in wanted]
     if len(alike) != 1:
         want = " or ".join(map(repr, names))
         raise context.unfit(f"expected one column {want}, found {len(alike)} among {shown(header)}")
@@ -114,7 +114,7 @@ def shown(header: Sequence[str]) -> str:
     return told if len(told) <= TOLD_LIMIT else f"{told[:TOLD_LIMIT]}..."
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text as it is compared: accents composed, for some archives take them apart, and no case or blanks."""
     return " ".join(unicodedata.normalize("NFC", text.translate(_LATIN_1)).split()).casefold()
 
@@ -231,13 +231,13 @@ class _Register:
 def _rows(people: Iterable[tuple[int, Iterable[str]]]) -> Mapping[str, set[int]]:
     found = defaultdict(set)
     for row, keys in people:
-        for key in filter(None, map(_plain, keys)):
+        for key in filter(None, map(plain, keys)):
             found[key].add(row)
     return found
 
 
 def _fitting(rows: Mapping[str, set[int]], keys: Iterable[str]) -> set[int]:
-    return set().union(*(rows.get(_plain(key), ()) for key in keys))
+    return set().union(*(rows.get(plain(key), ()) for key in keys))
 
 
 def _half(address: str) -> str:
@@ -270,6 +270,10 @@ class Export(Protocol):
         """Put everybody's score into the column of an assignment."""
 
 
+Read = Callable[[ReportContext, str], Export]
+"""Reads the text of an export; raises :class:`ReportError` where it is another platform's."""
+
+
 def filled(export: Export, scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     """The text of an export once every assignment is filled in.
 
@@ -282,14 +286,31 @@ def filled(export: Export, scorecards: Sequence[Scorecard], context: ReportConte
     return str(export.sheet)
 
 
-def check_columns(export: Export, titles: Mapping[str, str], context: ReportContext) -> None:
-    """See whether an export has all columns that are to be filled in.
+def check_columns(read: Read, titles: Mapping[str, str], context: ReportContext) -> None:
+    """See whether the export, if there is one, has all columns that are to be filled in.
+
+    Args:
+        read: reads it.
+        titles: the titles of the exercises that are to be graded, by their ids.
+        context: as for a report's ``render``.
 
     Raises:
-        ReportError: it lacks one.
+        ReportError: it is another platform's, or lacks a column.
     """
+    if context.gradebook is None:
+        return
+    export = read(context, context.gradebook)
     for names in columns(titles, context):
         export.place(names)
+
+
+def unmatched(
+    read: Read, kind: str, scorecards: Sequence[Scorecard], context: ReportContext
+) -> Sequence[str]:
+    """A notice for each submission that is in no row of the export, if there is one."""
+    if context.gradebook is None:
+        return ()
+    return tuple(notices(read(context, context.gradebook).match(scorecards), kind))
 
 
 def notices(matches: Matches, kind: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from grader.reports.context import ReportContext
@@ -26,9 +27,9 @@ from grader.reports.gradebook import (
     column,
     filled,
     match,
-    notices,
     number,
     shown,
+    unmatched,
 )
 from grader.reports.sheet import Sheet, harmless
 from grader.reports.wording import next_step, points
@@ -75,27 +76,6 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
     if context.gradebook is None:
         return str(Sheet.of(_fresh(scorecards, assignments(scorecards, context))))
     return filled(_Export.of(context, context.gradebook), scorecards, context)
-
-
-def check(titles: Mapping[str, str], context: ReportContext) -> None:
-    """See whether the export, if there is one, has all columns that are to be filled in.
-
-    Args:
-        titles: the titles of the exercises that are to be graded, by their ids.
-        context: as for :func:`render`.
-
-    Raises:
-        ReportError: it is not Moodle's, or has no such column.
-    """
-    if context.gradebook is not None:
-        check_columns(_Export.of(context, context.gradebook), titles, context)
-
-
-def warnings(scorecards: Sequence[Scorecard], context: ReportContext) -> Sequence[str]:
-    """Submissions that are in no row of the export."""
-    if context.gradebook is None:
-        return ()
-    return tuple(notices(_Export.of(context, context.gradebook).match(scorecards), KIND))
 
 
 def _fresh(scorecards: Sequence[Scorecard], work: Sequence[Assignment]) -> Iterator[Sequence[str]]:
@@ -147,6 +127,13 @@ class _Export:
             self.sheet.put(row, place, _written(self.sheet.value(row, place), part.score))
             if beside is not None:
                 self.sheet.put(row, beside, _feedback(part))
+
+
+check = partial(check_columns, _Export.of)
+"""Whether the export can be filled in; see :func:`check_columns`."""
+
+warnings = partial(unmatched, _Export.of, KIND)
+"""Submissions that are in no row of the export; see :func:`unmatched`."""
 
 
 def _titles(header: Sequence[str]) -> list[str]:
