@@ -111,6 +111,11 @@ class Architect:
     only: Sequence[str]
     room: Callable[[], Path]
 
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The exercises that are graded."""
+        return self.only or self.ids
+
     def lay_out(self, path: Path) -> Layout:
         """What there is at a path.
 
@@ -119,8 +124,8 @@ class Architect:
         """
         if _is_zip(path):
             with archive.opened(path) as entries:
-                pieces = [Piece(entry.place, entry.read) for entry in entries]
-                return self._settled([one for one in pieces if not is_junk(one.place)], path)
+                pieces = [Piece(entry.place, entry.read) for entry in entries if not is_junk(entry.place)]
+                return self._settled(pieces, path)
         if path.is_dir() and self._is_told_by_names(path):
             return self._settled(pieces_in(path), path)
         if path.is_dir() and not self._is_submission(path):
@@ -163,27 +168,28 @@ class Architect:
     def _class(self, folder: Path) -> Layout:
         """A folder per student, or a notebook or a zip."""
         inside = _inside(folder)
-        plain = [Found(one) for one in inside if one.is_symlink() or self._is_read_as_it_is(one)]
-        paths = {one.path for one in plain}
+        plain = {one for one in inside if self._is_read_as_it_is(one)}
         works = [
             Work(one.name, pieces_in(one)) if one.is_dir() else Work(one.stem, [piece_at(one)])
             for one in inside
-            if one not in paths
+            if one not in plain
         ]
         layout = self._furnished(works, folder) if works else Layout(())
         if not plain and not any(_has_files(one.path) for one in layout.found):
             # Which says what was expected there.
             return Layout(tuple(map(Found, submission.find([folder], self.ids, self.only))))
-        found = sorted([*plain, *layout.found], key=lambda one: one.name)
+        as_they_are = [Found(one) for one in inside if one in plain]
+        found = sorted([*as_they_are, *layout.found], key=lambda one: one.name)
         return Layout(tuple(found), layout.notices)
 
     def _is_read_as_it_is(self, path: Path) -> bool:
+        if path.is_symlink():
+            return True  # and found to be one
         return self._is_plain(path) if path.is_dir() else not _is_zip(path)
 
     def _is_plain(self, folder: Path) -> bool:
         """Whether a student's folder can be read as it is, because nothing that is wanted lies elsewhere in it."""
-        wanted = self.only or self.ids
-        missing = [one for one in wanted if not os.path.lexists(folder / f"{one}{submission.PYTHON}")]
+        missing = [one for one in self.wanted if not os.path.lexists(folder / f"{one}{submission.PYTHON}")]
         if not missing:
             return True
         pieces = pieces_in(folder)
@@ -208,11 +214,11 @@ class Architect:
             owner = owners.owner(piece.place)
             if owner is not None:
                 works.setdefault(owner.folder, Work(owner.folder, [], owner.known_as)).take(piece, owner)
-            elif piece.is_gradable or piece.suffix == ZIP:
+            elif piece.is_work:
                 loose.append(piece)
         layout = self._furnished(works.values() if works else _loose(loose, source), source)
         if not any(_has_files(one.path) for one in layout.found):
-            names = ", ".join(f"{name}.py" for name in self.only or self.ids)
+            names = ", ".join(f"{name}.py" for name in self.wanted)
             raise SubmissionError(f"{source}: expected submissions with {names} or notebooks, found none")
         strays = (f"{source}: {piece.place}: nothing tells whose it is" for piece in loose if works)
         return replace(layout, notices=(*strays, *layout.notices))
@@ -221,7 +227,7 @@ class Architect:
         """A folder for each student's work, and what could not be taken of it."""
         room, found, notices = self.room(), [], []
         for name, work in _unique(works):
-            troubles = furnish(room / name, work.pieces, self.ids, self.only or self.ids)
+            troubles = furnish(room / name, work.pieces, self.ids, self.wanted)
             notices += [f"{source}: {work.name}: {one.filename}: {one.problem}" for one in troubles]
             found.append(Found(room / name, work.known_as, troubles[0] if troubles else None))
         return Layout(tuple(sorted(found, key=lambda one: one.name)), tuple(notices))
@@ -261,7 +267,7 @@ def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> 
 
 def _loose(pieces: Sequence[Piece], source: Path) -> list[Work]:
     """The work in an archive whose files tell nobody: one student's, or a notebook of each."""
-    notebooks = [piece for piece in pieces if piece.suffix == submission.NOTEBOOK]
+    notebooks = [piece for piece in pieces if piece.is_notebook]
     if len(notebooks) > 1 and len(notebooks) == len(pieces):
         return [Work(piece.place.stem, [piece]) for piece in notebooks]
     return [Work(source.stem, list(pieces))] if pieces else []

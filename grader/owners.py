@@ -15,13 +15,14 @@ make their work somebody else's.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from grader import archive, submission
+from grader import archive
 from grader.portfolio import ZIP, Piece, exercise_of
 
 METADATA = "submission_metadata.yml"
@@ -80,7 +81,7 @@ class Owners:
     @classmethod
     def of(cls, pieces: Sequence[Piece], ids: Sequence[str]) -> Owners:
         """The owners of some files, all of which are given."""
-        places = [one.place for one in pieces if one.is_gradable or one.suffix == ZIP]
+        places = [one.place for one in pieces if one.is_work]
         metadata = _metadata(pieces, places)
         around = metadata.place.parts[:-1] if metadata is not None else _around(places, ids)
         system = _system([one.place.parts[len(around)] for one in pieces if _is_in(one.place, around)])
@@ -107,19 +108,13 @@ class Owners:
 
 def strays_and_folders(pieces: Iterable[Piece], ids: Sequence[str]) -> tuple[list[str], list[str]]:
     """What lies innermost around all work: its files that are one submission's, and its folders that hold work."""
-    places = [one.place for one in pieces if exercise_of(one.place.name, ids) or _is_notebook(one)]
-    depth = 0
-    while places and len({place.parts[depth] for place in places}) == 1:
-        if any(len(place.parts) == depth + 1 for place in places):
-            break
-        depth += 1
+    places = [one.place for one in pieces if exercise_of(one.place.name, ids) or one.is_notebook]
+    if not places:
+        return [], []
+    depth = len(PurePosixPath(posixpath.commonpath([place.parent for place in places])).parts)
     names = [place.parts[depth] for place in places if len(place.parts) == depth + 1]
     inside = {place.parts[depth] for place in places if len(place.parts) > depth + 1}
     return [name for name in names if flat(name, ids) is None], sorted(inside)
-
-
-def _is_notebook(piece: Piece) -> bool:
-    return piece.suffix == submission.NOTEBOOK
 
 
 def flat(name: str, ids: Iterable[str]) -> Owner | None:

@@ -53,9 +53,19 @@ class Piece:
         return self.place.suffix.lower()
 
     @property
+    def is_notebook(self) -> bool:
+        """Whether it is a notebook."""
+        return self.suffix == submission.NOTEBOOK
+
+    @property
     def is_gradable(self) -> bool:
         """Whether it is Python or a notebook."""
         return self.suffix in SUFFIXES
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it can be graded, or may hold what can."""
+        return self.is_gradable or self.suffix == ZIP
 
 
 def pieces_in(folder: Path) -> list[Piece]:
@@ -101,12 +111,13 @@ def furnish(
     folder.mkdir(parents=True)
     troubles: list[Trouble] = []
     with ExitStack() as stack:
-        files = [one for piece in pieces for one in _unpacked(piece, stack, troubles)]
-        named = _named(files, ids, troubles)
+        unpacked = (one for piece in pieces for one in _unpacked(piece, stack, troubles))
+        gradable = [piece for piece in unpacked if piece.is_gradable]
+        named = _named(gradable, ids, troubles)
         written = [_write(folder / name, piece, troubles) for name, piece in named.items()]
         # What lies beside an exercise that cannot be taken is not to be taken for it.
         if any(written) or not named:
-            for name, piece in _beside(files, named, ids).items():
+            for name, piece in _beside(gradable, named, ids).items():
                 _write(folder / name, piece, troubles)
     if pieces and not troubles and not any(folder.iterdir()):
         expected = f"expected {', '.join(f'{name}.py' for name in wanted)} or a notebook"
@@ -160,18 +171,16 @@ def _unpacked(piece: Piece, stack: ExitStack, troubles: list[Trouble]) -> Iterat
         troubles.append(Trouble(str(piece.place), str(error)))
 
 
-def _named(files: Sequence[Piece], ids: Sequence[str], troubles: list[Trouble]) -> dict[str, Piece]:
+def _named(gradable: Sequence[Piece], ids: Sequence[str], troubles: list[Trouble]) -> dict[str, Piece]:
     """The file of each exercise, the topmost there is, by the name it is to have."""
-    gradable = [piece for piece in files if piece.is_gradable]
     return {f"{one}.py": best for one in ids if (best := _best(one, gradable, ids, troubles)) is not None}
 
 
-def _beside(files: Sequence[Piece], named: Mapping[str, Piece], ids: Sequence[str]) -> Mapping[str, Piece]:
+def _beside(gradable: Sequence[Piece], named: Mapping[str, Piece], ids: Sequence[str]) -> Mapping[str, Piece]:
     """What lies beside the exercises, and the topmost notebook, or script where there are no exercises."""
-    gradable = [piece for piece in files if piece.is_gradable]
     homes = [piece.place.parent for piece in named.values()]
     if len(named) < len(ids):
-        others = [piece for piece in gradable if not named or piece.suffix == submission.NOTEBOOK]
+        others = [piece for piece in gradable if not named or piece.is_notebook]
         homes += [piece.place.parent for piece in _topmost(others)[:1]]
     beside: dict[str, Piece] = {}
     for piece in (one for home in dict.fromkeys(homes) for one in gradable if one.place.parent == home):
