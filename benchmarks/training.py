@@ -24,7 +24,7 @@ from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import prepare_trajectories
 from grader.reports.wording import loss_rows
-from grader.scorecard import Training
+from grader.scorecard.model import Training
 from grader.settings import Settings
 from grader.source import Source
 from grader.training import Trainer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grader.scorecard import Fault, Outcome
+from grader.scorecard.model import Fault, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor

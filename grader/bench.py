@@ -23,7 +23,7 @@ from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
-from grader.scorecard import Difference, ForwardLine, Gradient, Hint, Outcome
+from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
 from grader.trial import Trial, part

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from grader.answers import Answer, Described, Failed, Other, Returned
 from grader.oracle import Truth
-from grader.scorecard import Difference, Outcome
+from grader.scorecard.model import Difference, Outcome
 
 LEADING_ONES = "the shape {found} is taken for {expected}: they differ by leading 1s alone"
 DOUBLE = "the answer is float64, its inputs float32: it is taken as it is"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from grader.layouts import Layout
     from grader.reporting import Reports
     from grader.reports.book import Student
-    from grader.scorecard import Scorecard
+    from grader.scorecard.model import Scorecard
     from grader.submission import Submission
     from grader.training import Trainer
     from grader.workshop import Workshop
@@ -482,7 +482,7 @@ def schema() -> None:
     """Print the scorecard's JSON Schema."""
     import json
 
-    from grader.scorecard import schema as scorecard_schema
+    from grader.scorecard.model import schema as scorecard_schema
 
     click.echo(json.dumps(scorecard_schema(), indent=2))
 

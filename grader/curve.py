@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from grader.scorecard import Averages, Side
+from grader.scorecard.model import Averages, Side
 
 POINTS = 200
 """The most points a curve has: of the lecture's 200,000 steps, a thousand to each, as it draws them."""

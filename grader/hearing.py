@@ -21,7 +21,7 @@ from grader.check import NOT_RUN, Verdict, check
 from grader.exercise import Exercise, Function
 from grader.forward import did_you_mean
 from grader.memory import FLEETING
-from grader.scorecard import Fault, Outcome
+from grader.scorecard.model import Fault, Outcome
 from grader.source import Source
 from grader.trial import Trial
 

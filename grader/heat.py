@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grader.oracle import Truth
-from grader.scorecard import ErrorMap, Worst
+from grader.scorecard.model import ErrorMap, Worst
 
 ROWS, COLUMNS = 32, 64
 """The most digits a picture has; larger tensors are shown by the worst entry of each block."""

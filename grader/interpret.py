@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from grader.diagnose import reduced
 from grader.exercise import Exercise
 from grader.notebook import NotebookError, cells_of
-from grader.scorecard import Gradient, Hint
+from grader.scorecard.model import Gradient, Hint
 from grader.script import ScriptError, Translation, translate
 from grader.source import Source
 from grader.submission import HandedIn

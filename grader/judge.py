@@ -28,7 +28,7 @@ from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
 from grader.memory import Memory, Recollection
 from grader.oracle import Oracle
-from grader.scorecard import (
+from grader.scorecard.model import (
     SCHEMA_ID,
     CaseResult,
     Difference,

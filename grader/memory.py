@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.exercise import Exercise
 from grader.recent import Recent
-from grader.scorecard import Gradient, Outcome, Training
+from grader.scorecard.model import Gradient, Outcome, Training
 from grader.script.effects import effects
 from grader.source import Source
 

@@ -36,7 +36,7 @@ from grader.errors import GraderError
 if TYPE_CHECKING:
     from grader.claims import Claim
     from grader.course import Course
-    from grader.scorecard import ExerciseResult
+    from grader.scorecard.model import ExerciseResult
     from grader.watching.desk import Desk
 
 GRADERS = pytest.StashKey["Graders"]()

@@ -19,7 +19,7 @@ from grader.forward import did_you_mean
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 from grader.submission import name_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from grader.box.process import Opener
     from grader.crew import Crew
     from grader.judge import Judge
-    from grader.scorecard import Scorecard
+    from grader.scorecard.model import Scorecard
     from grader.store import Store
     from grader.terms import Terms
     from grader.worker import Done

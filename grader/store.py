@@ -35,7 +35,7 @@ except ImportError:  # Windows: two runs at once may grade a submission twice; f
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from grader.scorecard import Scorecard
+    from grader.scorecard.model import Scorecard
 
 RECORDS = ".grade"
 LOCKS = "locks"

@@ -12,7 +12,7 @@ from torch import Tensor
 from grader.answers import Called, Failed, Returned
 from grader.check import Verdict, check
 from grader.exercise import LOSSES, PARAMETERS
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from grader.trajectory import Trajectory, losses, parameters
 
 NOTICED = 3

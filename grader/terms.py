@@ -14,7 +14,7 @@ from pathlib import Path
 import grader
 from grader.course import REFERENCE, Course
 from grader.exercise import SETTINGS, Exercise
-from grader.scorecard import Isolation
+from grader.scorecard.model import Isolation
 from grader.settings import Settings
 from grader.submission import Submission
 

@@ -29,7 +29,7 @@ from grader.errors import OperatorError, SubmissionError
 from grader.exercise import PARAMETERS, Exercise, Function
 from grader.interpret import interpret
 from grader.network import Network
-from grader.scorecard import Averages, Outcome, Published, Training
+from grader.scorecard.model import Averages, Outcome, Published, Training
 from grader.settings import Settings
 from grader.source import Source
 from grader.submission import Submission

@@ -26,7 +26,7 @@ from grader.errors import CourseError
 from grader.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
 from grader.forward import LOSS, Forward, Values
 from grader.oracle import ROUNDING, Truth
-from grader.scorecard import Outcome, Training
+from grader.scorecard.model import Outcome, Training
 from grader.trial import Trial
 from grader.words import Words
 

@@ -9,7 +9,7 @@ from functools import partial
 from grader.answers import Answer, Called, Failed, Other, item
 from grader.box.calls import Arguments
 from grader.oracle import Truth
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 Extract = Callable[[Called], Answer]
 """Which part of what came back is held against the truth."""

@@ -24,7 +24,7 @@ from grader.workshop import Workshop
 if TYPE_CHECKING:
     from grader.box.process import Opener
     from grader.judge import Judge
-    from grader.scorecard import Scorecard
+    from grader.scorecard.model import Scorecard
     from grader.submission import Submission
 
 DEATHS = 2

@@ -12,7 +12,7 @@ from grader import submission
 from grader.box.forked import Zygote
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 from grader.settings import Settings
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from grader.answers import Described, Failed, Other, Returned
 from grader.check import check
 from grader.oracle import Truth
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 PRECISE = torch.tensor([[0.5, -0.25, 0.0, 2.0]], dtype=torch.float64)
 TRUTH = Truth(PRECISE, PRECISE.float(), envelope=1e-8)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from grader.conform import compiled
+from grader.scorecard.schema_check import compiled
 from tests.reports.builders import sample, scorecard, trained
 
 SCHEMAS = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.scorecard import Gradient
+from grader.scorecard.model import Gradient
 from tests.cells import Cell, read
 from tests.conftest import Desk
 

@@ -13,7 +13,7 @@ from grader.box.calls import Arguments
 from grader.box.replies import Reply
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 from grader.settings import Settings
 from tests.conftest import ROOT, Desk
 

@@ -17,7 +17,7 @@ from grader.gradebook import Group
 from grader.layouts import Found
 from grader.reports.book import Student
 from grader.reports.context import ReportContext
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grader.judge import Judge
-from grader.scorecard import Gradient
+from grader.scorecard.model import Gradient
 from tests.conftest import ROOT, Desk
 
 SAMPLES = sorted((ROOT / "submissions").glob("*/expected.toml"))

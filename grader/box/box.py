@@ -43,7 +43,7 @@ from grader.box.calls import Arguments, Calls
 from grader.box.frames import Frame, Late, WireError
 from grader.box.process import Limits, Process, how_it_died
 from grader.box.replies import Progress, Reply, Watch
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 from grader.source import Source
 
 

@@ -21,7 +21,7 @@ from grader.box import frames
 from grader.box.frames import Frame, WireError
 from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
-from grader.scorecard import Isolation, MissingLayer
+from grader.scorecard.model import Isolation, MissingLayer
 
 ZYGOTE = "the box's parent process"
 

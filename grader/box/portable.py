@@ -25,7 +25,7 @@ from grader.box.frames import Frame, WireError
 from grader.box.layers import Confinement, Unavailable, layers
 from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
-from grader.scorecard import Isolation, MissingLayer
+from grader.scorecard.model import Isolation, MissingLayer
 
 NAME = "subprocess"
 ELSEWHERE = "boxes are plain subprocesses on this platform"

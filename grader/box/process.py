@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.scorecard import Isolation, Outcome
+from grader.scorecard.model import Isolation, Outcome
 
 START_LIMIT_S = 120.0
 """How long a zygote may take to import torch on a slow, cold machine."""

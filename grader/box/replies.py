@@ -20,7 +20,7 @@ from grader.answers import (
     Stub,
 )
 from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
-from grader.scorecard import Fault, Outcome
+from grader.scorecard.model import Fault, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor

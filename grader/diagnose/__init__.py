@@ -25,7 +25,7 @@ from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
 from grader.diagnose.words import Flaw, kinds
 from grader.exercise import tensor_of
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from grader.trial import Trial
 
 SILENT = frozenset(

@@ -25,7 +25,7 @@ from grader.diagnose.words import Mend
 from grader.exercise import Exercise, tensor_of
 from grader.forward import LOSS, Values
 from grader.oracle import ROUNDING, Oracle, Run, Truth
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 from grader.trial import Trial
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, listed, quoted
 from grader.oracle import Truth
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 
 @dataclass(frozen=True)

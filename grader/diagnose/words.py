@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from grader.diagnose.lines import Line
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 Mend = Callable[[Tensor, tuple[int, ...]], Tensor | None]
 """From an answer as it came and its right shape, the answer without a mistake; None where it cannot be."""

@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 Render = Callable[[Scorecard], str]
 

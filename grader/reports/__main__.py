@@ -17,7 +17,7 @@ from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import kinds
 from grader.reports.wording import visible
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

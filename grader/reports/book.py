@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
-from grader.scorecard import Gradient, Outcome, Scorecard
+from grader.scorecard.model import Gradient, Outcome, Scorecard
 
 T = TypeVar("T")
 

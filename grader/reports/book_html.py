@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from grader.reports.book import BINS, Book, Column, Entry, Hardness, Line, Mark
 from grader.reports.html import environment
 from grader.reports.wording import LOOKS, Look, one_line, points
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 MISTAKES = 25
 """The most frequent mistakes that are shown."""

@@ -32,7 +32,7 @@ from grader.reports.gradebook import (
     unmatched,
 )
 from grader.reports.sheet import Sheet, harmless
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 KIND = "canvas"
 USES = frozenset({"assignment", "gradebook"})

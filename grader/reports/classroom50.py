@@ -19,7 +19,7 @@ from typing import Any
 
 from grader.reports.context import ReportContext, ReportError, only
 from grader.reports.wording import LOOKS, one_line
-from grader.scorecard import Gradient, Scorecard
+from grader.scorecard.model import Gradient, Scorecard
 
 KIND = "classroom50"
 ALONE = True

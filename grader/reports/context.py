@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from grader.scorecard import ExerciseResult, Scorecard
+from grader.scorecard.model import ExerciseResult, Scorecard
 
 
 class ReportError(ValueError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from grader.scorecard import Side, Training
+from grader.scorecard.model import Side, Training
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII = "  .:-=+*#"

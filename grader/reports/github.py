@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from grader.reports import markdown
 from grader.reports.context import ReportContext
 from grader.reports.wording import LOOKS, Tone, one_line, place, reason, visible
-from grader.scorecard import ExerciseResult, Gradient, Outcome, Scorecard
+from grader.scorecard.model import ExerciseResult, Gradient, Outcome, Scorecard
 
 KIND = "github"
 USES = frozenset({"assignment"})

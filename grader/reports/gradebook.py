@@ -12,7 +12,7 @@ from typing import Protocol
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.sheet import Sheet
 from grader.reports.wording import one_line
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 TOLD_LIMIT = 1_000
 """Characters of a table's titles in a message."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from grader.reports.context import ReportContext, ReportError, only
 from grader.reports.wording import LOOKS, next_step, one_line, reason, visible
-from grader.scorecard import Gradient, Scorecard
+from grader.scorecard.model import Gradient, Scorecard
 
 KIND = "gradescope"
 ALONE = True

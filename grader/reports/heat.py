@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 
-from grader.scorecard import ErrorMap, Gradient
+from grader.scorecard.model import ErrorMap, Gradient
 
 WIDTH = 620
 HEIGHT = 320

@@ -20,7 +20,7 @@ from grader.reports import wording
 from grader.reports.curve import HEIGHT, WIDTH, Plot
 from grader.reports.heat import Heat
 from grader.reports.wording import LOOKS, Look, LossRow, NextStep, Tone
-from grader.scorecard import (
+from grader.scorecard.model import (
     ExerciseResult,
     ForwardLine,
     Gradient,

@@ -1,8 +1,8 @@
-"""The scorecard as JSON, for programs: the schema is ``grader/scorecard.schema.json``."""
+"""The scorecard as JSON, for programs: the schema is ``grader/scorecard/scorecard.schema.json``."""
 
 from __future__ import annotations
 
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 SUFFIX = ".json"
 

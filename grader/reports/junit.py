@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from grader.reports.context import ReportContext
 from grader.reports.wording import LOOKS, number, one_line, points, reason, visible
-from grader.scorecard import ExerciseResult, Gradient, Outcome, Scorecard
+from grader.scorecard.model import ExerciseResult, Gradient, Outcome, Scorecard
 
 KIND = "junit"
 

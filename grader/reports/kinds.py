@@ -26,7 +26,7 @@ from types import ModuleType
 
 import grader.reports
 from grader.reports.context import ReportContext
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 Cards = Sequence[Scorecard]
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from grader.reports.context import ReportContext
 from grader.reports.wording import LOOKS, next_step, number, one_line, place, points, reason
-from grader.scorecard import ExerciseResult, Gradient, Scorecard
+from grader.scorecard.model import ExerciseResult, Gradient, Scorecard
 
 KIND = "markdown"
 USES = frozenset({"assignment"})

@@ -33,7 +33,7 @@ from grader.reports.gradebook import (
 )
 from grader.reports.sheet import Sheet, harmless
 from grader.reports.wording import next_step, points
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 KIND = "moodle"
 USES = frozenset({"assignment", "gradebook"})

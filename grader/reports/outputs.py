@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grader.reports.context import ReportContext
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 
 KIND = "outputs"
 APPENDS = True

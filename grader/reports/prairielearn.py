@@ -15,7 +15,7 @@ from typing import Any
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.gradescope import output
 from grader.reports.wording import next_step, one_line, reason, visible
-from grader.scorecard import Gradient, Outcome, Scorecard
+from grader.scorecard.model import Gradient, Outcome, Scorecard
 
 KIND = "prairielearn"
 ALONE = True

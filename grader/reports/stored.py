@@ -17,7 +17,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from grader.reports.context import ReportError
-from grader.scorecard import ExerciseResult, Scorecard, schema
+from grader.scorecard.model import ExerciseResult, Scorecard, schema
 
 SIZE_LIMIT = 8 << 20
 """Characters of one scorecard; one of 28 gradients, each with its error map, takes some 100,000."""

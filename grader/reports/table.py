@@ -29,7 +29,7 @@ from grader.reports.wording import (
     points,
     reason,
 )
-from grader.scorecard import ExerciseResult, Gradient, Isolation, Scorecard, Training
+from grader.scorecard.model import ExerciseResult, Gradient, Isolation, Scorecard, Training
 
 PLAIN_WIDTH = 80
 WIDEST = 120

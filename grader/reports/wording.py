@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from grader.scorecard import Gradient, Outcome, Scorecard, Training
+from grader.scorecard.model import Gradient, Outcome, Scorecard, Training
 
 
 class Tone(StrEnum):

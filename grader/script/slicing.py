@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.exercise import Exercise, tensor_of
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 from grader.script.naming import COMPARES, Given, Naming
 from grader.script.program import Change, Program, ScriptError, Statement
 from grader.script.versions import Version, Versions

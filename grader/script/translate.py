@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.exercise import Exercise, tensor_of
 from grader.forward import Forward
-from grader.scorecard import Fault, Hint
+from grader.scorecard.model import Fault, Hint
 from grader.script.cell import Cell, Origin
 from grader.script.matching import Effort, match
 from grader.script.naming import Naming

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grader.scorecard import ExerciseResult, Outcome
+from grader.scorecard.model import ExerciseResult, Outcome
 
 
 class Turn(StrEnum):

@@ -14,7 +14,7 @@ from grader.settings import Settings
 
 if TYPE_CHECKING:
     from grader.judge import Judge
-    from grader.scorecard import Scorecard
+    from grader.scorecard.model import Scorecard
     from grader.submission import Submission
 
 

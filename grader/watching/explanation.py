@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.reports.wording import LOOKS, first_sentence, number, one_line, reason, shape, visible
-from grader.scorecard import ExerciseResult, Fault, Gradient, Outcome, Worst
+from grader.scorecard.model import ExerciseResult, Fault, Gradient, Outcome, Worst
 
 LINES_LIMIT = 3
 """Forward lines that are quoted one by one; a gradient in closed form goes back through many."""

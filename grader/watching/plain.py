@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.reports.wording import LOOKS, next_step, one_line, points, reason
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 from grader.watching.changes import grouped
 from grader.watching.explanation import details
 from grader.watching.rounds import Round, Trouble

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from grader.scorecard import ExerciseResult, Scorecard
+from grader.scorecard.model import ExerciseResult, Scorecard
 from grader.source import Source
 from grader.submission import HandedIn, Submission
 from grader.watching.changes import Change, changes

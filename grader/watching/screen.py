@@ -14,7 +14,7 @@ from rich.text import Text
 
 from grader.reports.table import STYLES
 from grader.reports.wording import LOOKS, Tone, next_step, one_line, points, reason, visible
-from grader.scorecard import ExerciseResult, Gradient, Scorecard
+from grader.scorecard.model import ExerciseResult, Gradient, Scorecard
 from grader.watching.changes import Turn, grouped
 from grader.watching.explanation import details
 from grader.watching.rounds import Round, Trouble

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import OperatorError
-from grader.scorecard import SubmissionId
+from grader.scorecard.model import SubmissionId
 from grader.store import RECORDS, STALE_S, Store, stem
 from tests.reports.builders import perfect, sample, trained
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader.course import Course
-from grader.scorecard import Isolation, MissingLayer
+from grader.scorecard.model import Isolation, MissingLayer
 from grader.settings import Settings
 from grader.submission import Submission
 from grader.terms import Terms

@@ -18,7 +18,7 @@ from grader.course import Course
 from grader.diagnose import diagnose
 from grader.exercise import Exercise
 from grader.oracle import Oracle
-from grader.scorecard import Fault, Hint, Outcome
+from grader.scorecard.model import Fault, Hint, Outcome
 from tests.cells import Cell
 
 FORWARDS = Path(__file__).parent / "forwards"

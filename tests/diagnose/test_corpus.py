@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from tests.cells import Cell, read
 from tests.diagnose.desk import Desk, outcome
 

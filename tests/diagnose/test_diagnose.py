@@ -17,7 +17,7 @@ from grader.check import Verdict, check
 from grader.diagnose import diagnose, reduced
 from grader.exercise import tensor_of
 from grader.judge import Judge
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from tests.diagnose.desk import Desk, Tried
 
 HINT = Hint("sign", "Right but for its sign. And the evidence.", "b = -a")

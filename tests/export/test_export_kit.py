@@ -43,9 +43,11 @@ def test_the_kit_is_a_project_that_pip_can_install(course: Course) -> None:
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {
         "exercises": "grader/course/exercises"
     }
-    assert {"grader/cli.py", "grader/scorecard.schema.json", "grader/reports/scorecard.html.jinja"} <= set(
-        files
-    )
+    assert {
+        "grader/cli.py",
+        "grader/scorecard/scorecard.schema.json",
+        "grader/reports/scorecard.html.jinja",
+    } <= set(files)
     assert {
         "grader/export/templates/action.yml",
         "exercises/ex1_step_by_step/forward.py",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.scorecard import ExerciseResult
+from grader.scorecard.model import ExerciseResult
 
 HERE = Path(__file__).parent
 FAMILIES = ("forgery", "theft", "autograd", "exhaustion", "escape", "lingering", "stubs")

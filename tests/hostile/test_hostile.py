@@ -21,7 +21,7 @@ from grader.cli import main
 from grader.course import Course
 from grader.judge import Judge, prepare_benches
 from grader.reports import files
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 from grader.settings import Settings
 from tests.hostile.entries import FAMILIES, FIRST, HONEST, Entry, is_one_of, read
 from tests.hostile.malformed import MALFORMED, NAMES, Malformed

@@ -10,7 +10,7 @@ import pytest
 
 from grader.bench import Bench
 from grader.judge import Judge
-from grader.scorecard import Gradient
+from grader.scorecard.model import Gradient
 from grader.submission import HandedIn, Submission
 from tests.notebook.build import Piece, notebook, pieces
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from grader.interpret import Work
-from grader.scorecard import Difference, Gradient, Hint, Outcome
+from grader.scorecard.model import Difference, Gradient, Hint, Outcome
 from grader.script import Origins, Translation
 from grader.submission import HandedIn
 from tests.notebook.build import Piece, pieces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.course import Course
 from grader.notebook import cells_of
-from grader.scorecard import Fault
+from grader.scorecard.model import Fault
 from grader.script import is_script, translate
 from tests.conftest import ROOT
 from tests.notebook.build import DATA, notebook, pieces

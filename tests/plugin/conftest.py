@@ -12,7 +12,7 @@ import pytest
 
 from grader.course import Course
 from grader.judge import Judge
-from grader.scorecard import Scorecard
+from grader.scorecard.model import Scorecard
 from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk

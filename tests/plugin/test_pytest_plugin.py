@@ -20,7 +20,7 @@ from grader.claims import Wish, claim, functions_of
 from grader.course import Course
 from grader.errors import IsolationError
 from grader.pytest_plugin import stub_line
-from grader.scorecard import Outcome, Scorecard
+from grader.scorecard.model import Outcome, Scorecard
 from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from grader.scorecard import (
+from grader.scorecard.model import (
     SCHEMA_ID,
     Averages,
     CaseResult,

@@ -12,7 +12,7 @@ from hypothesis import given
 from grader.reports import canvas as report
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.sheet import FORMULA
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,Backprop (4711),Final Score"
 EXPORT = (

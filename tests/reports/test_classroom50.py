@@ -13,7 +13,7 @@ from hypothesis import given
 
 from grader.reports import classroom50
 from grader.reports.context import ReportContext, ReportError
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 ENVIRONMENT = {
     "CLASSROOM": "cs-principles",

@@ -13,7 +13,7 @@ from page import Page
 from grader.reports import html, table
 from grader.reports.curve import HEIGHT, WIDTH, Plot, Scale, chart, resampled
 from grader.reports.wording import SLOWNESS
-from grader.scorecard import Averages
+from grader.scorecard.model import Averages
 
 FALLING = (4.0, 3.0, 2.0, 1.0)
 

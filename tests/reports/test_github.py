@@ -12,7 +12,7 @@ from hypothesis import given
 from grader.reports import github, table
 from grader.reports.context import ReportContext
 from grader.reports.wording import one_line, visible
-from grader.scorecard import Fault, Hint, Outcome
+from grader.scorecard.model import Fault, Hint, Outcome
 
 CONTEXT = ReportContext(folders={"robin": "submissions/robin", "dora": "submissions/dora"})
 

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from grader.reports import gradescope
 from grader.reports.context import ReportContext, ReportError
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 CONTEXT = ReportContext(seconds=12.3456789)
 

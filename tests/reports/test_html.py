@@ -28,7 +28,7 @@ from page import Page
 from grader.reports import html
 from grader.reports.heat import Heat
 from grader.reports.wording import Tone
-from grader.scorecard import ErrorMap, Outcome, Worst
+from grader.scorecard.model import ErrorMap, Outcome, Worst
 
 CARDS = {
     "sample": sample,

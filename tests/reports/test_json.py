@@ -26,9 +26,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from grader import scorecard as data
 from grader.reports import json as report
-from grader.scorecard import Outcome, schema
+from grader.scorecard import model as data
+from grader.scorecard.model import Outcome, schema
 
 VALIDATOR = Draft202012Validator(schema())
 PLAIN = json.loads(report.render(scorecard(*sample().exercises, *trained(trouble="it broke").exercises)))

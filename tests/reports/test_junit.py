@@ -9,7 +9,7 @@ from hypothesis import given
 
 from grader.reports import junit as report
 from grader.reports.context import ReportContext
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 CONTEXT = ReportContext(seconds=1.5)
 

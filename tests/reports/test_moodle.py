@@ -13,7 +13,7 @@ from hypothesis import given
 from grader.reports import moodle as report
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.sheet import FORMULA
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 EXPORT = (
     '"First name","Last name","ID number",Institution,Department,"Email address",'

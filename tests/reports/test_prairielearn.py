@@ -12,7 +12,7 @@ from hypothesis import given
 
 from grader.reports import prairielearn
 from grader.reports.context import ReportContext, ReportError
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 CONTEXT = ReportContext()
 

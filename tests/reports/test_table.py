@@ -21,7 +21,7 @@ from builders import (
 from rich.cells import cell_len
 
 from grader.reports import table
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 CLASS = (sample(), perfect(), untouched(), unreadable())

@@ -6,7 +6,7 @@ import pytest
 from builders import exercise, gradient, perfect, sample, scorecard, untouched
 
 from grader.reports import wording
-from grader.scorecard import Fault, Hint, Outcome
+from grader.scorecard.model import Fault, Hint, Outcome
 
 
 def test_every_outcome_has_a_look():

@@ -14,7 +14,7 @@ from grader.box.box import Box, BoxDied
 from grader.box.forked import Zygote
 from grader.box.process import Limits
 from grader.box.replies import Progress, read_answer
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 from grader.source import Source
 
 LIMITS = Limits(20, 512)

@@ -17,7 +17,7 @@ from grader.course import Course
 from grader.curve import POINTS, curve
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
-from grader.scorecard import Training
+from grader.scorecard.model import Training
 from grader.settings import Settings
 from grader.training import LOST, Moment, Show, Trainer
 from tests.conftest import ROOT

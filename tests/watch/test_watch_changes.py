@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.scorecard import ExerciseResult, Outcome
+from grader.scorecard.model import ExerciseResult, Outcome
 from grader.watching.changes import Change, Turn, changes, grouped
 from tests.reports.builders import exercise, gradient
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.scorecard import Fault, Hint, Outcome, Worst
+from grader.scorecard.model import Fault, Hint, Outcome, Worst
 from grader.watching.explanation import details, verdict
 from tests.reports.builders import HOSTILE, exercise, gradient
 

@@ -12,7 +12,7 @@ from grader import submission
 from grader.box.box import Box
 from grader.judge import Judge
 from grader.memory import Memory, looks
-from grader.scorecard import ExerciseResult
+from grader.scorecard.model import ExerciseResult
 from grader.source import Source
 from grader.watching.desk import Desk
 from grader.watching.rounds import play

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from grader import submission
 from grader.judge import Judge
-from grader.scorecard import Outcome, Scorecard
+from grader.scorecard.model import Outcome, Scorecard
 from grader.submission import Submission
 from grader.watching import plain, screen
 from grader.watching.desk import Desk

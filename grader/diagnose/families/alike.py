@@ -12,7 +12,7 @@ from grader.diagnose.pieces import Part, routes
 from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import DEPENDENT
 from grader.oracle import Run
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 # After places: which entries are wrong says more than a weight among ways that cannot be told apart.
 ORDER = 86

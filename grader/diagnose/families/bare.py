@@ -10,7 +10,7 @@ from grader.diagnose.scene import Inquiry
 from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
 from grader.diagnose.words import hint
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 # Before factors: a derivative that happens to be n times the gradient is still a derivative.
 ORDER = 45

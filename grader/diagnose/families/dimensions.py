@@ -20,7 +20,7 @@ from grader.diagnose.weights import is_near
 from grader.diagnose.words import quoted
 from grader.forward import Values
 from grader.oracle import Run
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 79
 

@@ -14,7 +14,7 @@ from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint
 from grader.oracle import Run
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 88
 

@@ -14,7 +14,7 @@ from grader.diagnose.lines import Line
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, quoted
 from grader.forward import Values
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from grader.trial import Trial
 
 # After products: a factor turned the wrong way is told by its numbers, too.

@@ -8,7 +8,7 @@ from grader.diagnose.families.others import alike, beyond, of_another
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 # After all that is one slip on the right way back.
 ORDER = 87

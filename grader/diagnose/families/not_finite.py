@@ -8,7 +8,7 @@ from torch import Tensor
 
 from grader.diagnose.scene import Inquiry, View
 from grader.diagnose.words import hint
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 
 ORDER = 15
 

@@ -12,7 +12,7 @@ from grader.diagnose.lines import Line
 from grader.diagnose.pieces import Alteration, back, parts
 from grader.diagnose.scene import Inquiry, View
 from grader.diagnose.words import hint, quoted
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 # After factors that differ from entry to entry: where such a factor happens to be one, the answer is right.
 ORDER = 82

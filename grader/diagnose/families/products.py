@@ -11,7 +11,7 @@ from torch import Tensor
 from grader.diagnose.pieces import Part, parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, quoted
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 from grader.trial import Trial
 
 ORDER = 25

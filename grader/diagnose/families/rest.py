@@ -10,7 +10,7 @@ from grader.diagnose.lines import Line
 from grader.diagnose.pieces import Alteration, Part, back, parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, listed, quoted
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 
 ORDER = 99
 

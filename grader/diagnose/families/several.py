@@ -14,7 +14,7 @@ from grader.diagnose.pieces import Part, parts
 from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, quoted
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 # After all that is one slip, or one and a factor.
 ORDER = 92

@@ -22,7 +22,7 @@ from grader.diagnose.weights import COARSE
 from grader.diagnose.words import Flaw, Mend, hint, kinds, quoted
 from grader.forward import Values
 from grader.oracle import Run
-from grader.scorecard import Outcome
+from grader.scorecard.model import Outcome
 
 ORDER = 20
 

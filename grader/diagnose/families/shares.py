@@ -11,7 +11,7 @@ from grader.diagnose.pieces import Part, copies, parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.weights import COARSE, fitted, simple
 from grader.diagnose.words import hint, kinds, listed, quoted
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 50
 

@@ -8,7 +8,7 @@ import torch
 
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 
 ORDER = 10
 

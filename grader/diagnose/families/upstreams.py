@@ -13,7 +13,7 @@ from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
 from grader.diagnose.words import quoted
 from grader.oracle import Run
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 60
 

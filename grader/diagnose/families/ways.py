@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from grader.diagnose.families.shares import weighted
 from grader.diagnose.pieces import routes
 from grader.diagnose.scene import Inquiry
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 85
 

@@ -15,7 +15,7 @@ from grader.diagnose.weights import COARSE, fitted
 from grader.diagnose.words import hint
 from grader.forward import Values
 from grader.oracle import Run
-from grader.scorecard import Hint, Outcome
+from grader.scorecard.model import Hint, Outcome
 
 ORDER = 40
 

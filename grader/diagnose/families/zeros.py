@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from grader.diagnose.scene import Inquiry, View
 from grader.diagnose.words import hint, listed, quoted
-from grader.scorecard import Hint
+from grader.scorecard.model import Hint
 
 ORDER = 30
 

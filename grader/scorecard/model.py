@@ -15,8 +15,8 @@ from functools import cache, cached_property, lru_cache
 from importlib.resources import files as parts_of
 from typing import Any
 
-from grader.conform import compiled
-from grader.json_text import Written, laid_out, plain
+from grader.scorecard.json_writer import Written, laid_out, plain
+from grader.scorecard.schema_check import compiled
 
 SCHEMA_ID = "scorecard/v1"
 
@@ -351,7 +351,7 @@ class Scorecard:
 
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of a scorecard, as shipped with the package."""
-    text = parts_of("grader").joinpath("scorecard.schema.json").read_text("utf-8")
+    text = parts_of("grader.scorecard").joinpath("scorecard.schema.json").read_text("utf-8")
     parsed: Mapping[str, Any] = json.loads(text)
     return parsed
 
