@@ -20,9 +20,9 @@ from grader.box.box import Box
 from grader.box.forked import Zygote
 from grader.box.portable import Subprocesses
 from grader.box.process import Limits, Opener
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.judge import prepare_benches
-from grader.settings import Settings
 from grader.source import Source
 
 ROOT = Path(__file__).parent.parent

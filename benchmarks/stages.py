@@ -23,9 +23,9 @@ import classes
 from grader import hearing, judge
 from grader.box.box import Box
 from grader.box.forked import Zygote
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.reports import files
-from grader.settings import Settings
 from grader.store import Store
 from grader.workshop import Workshop
 

@@ -21,11 +21,11 @@ import torch
 from grader import submission
 from grader.box.box import Box
 from grader.box.forked import Zygote
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.judge import prepare_trajectories
 from grader.reports.wording import loss_rows
 from grader.scorecard.model import Training
-from grader.settings import Settings
 from grader.source import Source
 from grader.training import Trainer
 from grader.training_progress import watched

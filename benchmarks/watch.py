@@ -26,8 +26,8 @@ import classes
 from rich.console import Console
 
 from grader import submission
-from grader.course import Course
-from grader.settings import Settings
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.watching import screen
 from grader.watching.desk import Desk, open_desk
 from grader.watching.rounds import Round, play

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from grader import template
 from grader.bench import Bench
-from grader.exercise import tensor_of
+from grader.course.exercise import tensor_of
 
 
 @dataclass(frozen=True)

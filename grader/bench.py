@@ -19,8 +19,8 @@ from grader.box.calls import Arguments, Calls, Replies, no_replies
 from grader.box.replies import Content, read_answer, weight
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
-from grader.exercise import PARAMETERS, Exercise, Function, tensor_of
-from grader.forward import LOSS
+from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
+from grader.course.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
 from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
+from grader.course.exercise import CaseSettings, Exercise
+from grader.course.forward import Forward, Values
+from grader.course.settings import DEFAULT_SEED
+from grader.course.wordlist import Words
 from grader.errors import CourseError
-from grader.exercise import CaseSettings, Exercise
-from grader.forward import Forward, Values
-from grader.settings import DEFAULT_SEED
-from grader.words import Words
 
 LECTURE = "lecture"
 RANDOM = "random upstreams"

@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grader.course import EXERCISES, REFERENCE, Course, is_course
+from grader.course.course import EXERCISES, REFERENCE, Course, is_course
+from grader.course.exercise import DESCENT, LOSSES, PARAMETERS, SETTINGS
 from grader.errors import GraderError
-from grader.exercise import DESCENT, LOSSES, PARAMETERS, SETTINGS
 from grader.signs import holds_tests, names_most, pairs
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import grader
+from grader.course.settings import DEFAULT_SEED
 from grader.errors import GraderError, OperatorError
-from grader.settings import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from grader.course import Course
+    from grader.course.course import Course
     from grader.gradebook import Group
     from grader.layouts import Layout
     from grader.reporting import Reports
@@ -221,9 +221,9 @@ def grade_submissions(
 
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
+    from grader.course.settings import Settings
     from grader.layouts import laid_out
     from grader.processors import cores
-    from grader.settings import Settings
     from grader.workshop import Workshop
 
     # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
@@ -384,8 +384,8 @@ def audit(
     """
     from grader import audit as auditing
     from grader import template
+    from grader.course.settings import Settings
     from grader.judge import prepare_benches
-    from grader.settings import Settings
 
     home = _course(course, Path.cwd())
     chosen = home.select(exercises)
@@ -408,7 +408,7 @@ def doctor() -> None:
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
     from grader.box.opening import Isolated, opener, require
-    from grader.course import Course
+    from grader.course.course import Course
     from grader.doctor import examine
 
     with opener(Course.shipped().hidden, Isolated.AUTO) as boxes:
@@ -506,7 +506,7 @@ def watch(
 
     Shows every outcome, what the save changed, and the next gradient to do. Writes no scorecard.
     """
-    from grader.settings import Settings
+    from grader.course.settings import Settings
     from grader.watch import watch as watch_submission
 
     settings = Settings(seed, words, time_limit)
@@ -549,8 +549,8 @@ def train(
     Exit status: 0 trained to the end or stopped by hand, 1 the submission broke down, 2 usage, 3 the grader's
     own fault.
     """
+    from grader.course.settings import Settings
     from grader.layouts import laid_out
-    from grader.settings import Settings
     from grader.training import Trainer
     from grader.workshop import Workshop
 
@@ -622,7 +622,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _course(course: Path | None, path: Path) -> Course:
-    from grader.course import Course
+    from grader.course.course import Course
 
     return Course.at(course) if course is not None else Course.around(path)
 

@@ -18,8 +18,8 @@ from grader.box.box import Box, BoxDied
 from grader.box.process import Limits, Opener
 from grader.box.replies import Reply
 from grader.check import NOT_RUN, Verdict, check
-from grader.exercise import Exercise, Function
-from grader.forward import did_you_mean
+from grader.course.exercise import Exercise, Function
+from grader.course.forward import did_you_mean
 from grader.memory import FLEETING
 from grader.scorecard.model import Fault, Outcome
 from grader.source import Source

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from grader.course.exercise import Exercise
 from grader.diagnose import reduced
-from grader.exercise import Exercise
 from grader.notebook import NotebookError, cells_of
 from grader.scorecard.model import Gradient, Hint
 from grader.script import ScriptError, Translation, translate

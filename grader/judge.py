@@ -20,9 +20,10 @@ from grader.bench import Bench, largest
 from grader.box.process import Opener
 from grader.cases import RANDOM, cases
 from grader.check import Verdict, compare
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.exercise import Exercise, Function
+from grader.course.settings import Settings
 from grader.diagnose import diagnose, reduced
-from grader.exercise import Exercise, Function
 from grader.hearing import Hearing, Hearsay
 from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
@@ -41,7 +42,6 @@ from grader.scorecard.model import (
     SubmissionId,
     Training,
 )
-from grader.settings import Settings
 from grader.sitting import Sitting, sittings
 from grader.submission import Submission
 from grader.trajectory import Trajectory

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from grader.exercise import Exercise
+from grader.course.exercise import Exercise
 from grader.recent import Recent
 from grader.scorecard.model import Gradient, Outcome, Training
 from grader.script.effects import effects

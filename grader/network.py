@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.exercise import Descent
-from grader.forward import LOSS, Forward, Step, Values
+from grader.course.exercise import Descent
+from grader.course.forward import LOSS, Forward, Step, Values
 
 ROWS = 1 << 13
 """Examples that go through the network at once."""

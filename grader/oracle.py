@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from grader.cases import Case, floats
-from grader.forward import LOSS, Step, Values
+from grader.course.forward import LOSS, Step, Values
 from grader.recent import Recent
 
 ROUNDING = 2.0**-24

@@ -35,7 +35,7 @@ from grader.errors import GraderError
 
 if TYPE_CHECKING:
     from grader.claims import Claim
-    from grader.course import Course
+    from grader.course.course import Course
     from grader.scorecard.model import ExerciseResult
     from grader.watching.desk import Desk
 
@@ -271,7 +271,7 @@ class Graders:
 
     def _opened(self, course: Course) -> Desk | GraderError:
         """A desk, or what keeps one from being opened: it is not tried again for each gradient."""
-        from grader.settings import Settings
+        from grader.course.settings import Settings
         from grader.watching.desk import open_desk
 
         ids = sorted({item.exercise for item in self._wanted if item.file.claim.course == course})

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.course.forward import did_you_mean
 from grader.errors import GraderError, GraderFault, OperatorError
 from grader.files import encoded, write_whole
-from grader.forward import did_you_mean
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds

@@ -17,8 +17,8 @@ from functools import cached_property
 
 from grader.bench import Bench
 from grader.box.process import Limits
-from grader.exercise import Function, tensor_of
-from grader.settings import Settings
+from grader.course.exercise import Function, tensor_of
+from grader.course.settings import Settings
 
 
 @dataclass(frozen=True)

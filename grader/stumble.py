@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grader.answers import Called, Failed, Returned
 from grader.check import Verdict, check
-from grader.exercise import LOSSES, PARAMETERS
+from grader.course.exercise import LOSSES, PARAMETERS
 from grader.scorecard.model import Hint, Outcome
 from grader.trajectory import Trajectory, losses, parameters
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from torch import Tensor
 
 from grader.cases import cases
+from grader.course.exercise import Exercise, Function, tensor_of
+from grader.course.forward import LOSS, Values
 from grader.errors import CourseError, OperatorError
-from grader.exercise import Exercise, Function, tensor_of
-from grader.forward import LOSS, Values
 
 TEMPLATE = "template.py"
 WIDTH = 100

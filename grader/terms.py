@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import grader
-from grader.course import REFERENCE, Course
-from grader.exercise import SETTINGS, Exercise
+from grader.course.course import REFERENCE, SHIPPED, Course
+from grader.course.exercise import SETTINGS, Exercise
+from grader.course.settings import Settings
 from grader.scorecard.model import Isolation
-from grader.settings import Settings
 from grader.submission import Submission
 
 PARTS_OF_A_PACKAGE = (".py", ".json", ".jinja", ".js", ".css")
@@ -66,10 +66,10 @@ def _of_exercise(course: Course, exercise: Exercise) -> list[str]:
 @cache
 def _of_package() -> str:
     """A digest of this package's own sources: a grader under development keeps its version for long."""
-    root = Path(__file__).parent
+    root = Path(grader.__file__).parent
     parts = (path for path in sorted(root.rglob("*")) if path.suffix in PARTS_OF_A_PACKAGE)
     # The course that travels in the wheel is not part of the program.
-    return _of_files(path for path in parts if path.relative_to(root).parts[0] != "course")
+    return _of_files(path for path in parts if path.relative_to(root).parts[0] != SHIPPED)
 
 
 def _of_files(paths: Iterable[Path]) -> str:

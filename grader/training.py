@@ -23,14 +23,14 @@ from grader.box.batches import STOPPED, Batches
 from grader.box.box import Box, BoxDied
 from grader.box.process import Limits, Opener
 from grader.box.replies import Progress, Watch
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.exercise import PARAMETERS, Exercise, Function
+from grader.course.settings import Settings
 from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
-from grader.exercise import PARAMETERS, Exercise, Function
 from grader.interpret import interpret
 from grader.network import Network
 from grader.scorecard.model import Averages, Outcome, Published, Training
-from grader.settings import Settings
 from grader.source import Source
 from grader.submission import Submission
 from grader.trajectory import Autograd, Made, Trajectory, parameters

@@ -21,14 +21,14 @@ from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, ite
 from grader.box.batches import Batches, Drawing
 from grader.box.calls import Arguments
 from grader.cases import Case, draw_case
+from grader.course.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
+from grader.course.forward import LOSS, Forward, Values
+from grader.course.wordlist import Words
 from grader.curve import side
 from grader.errors import CourseError
-from grader.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
-from grader.forward import LOSS, Forward, Values
 from grader.oracle import ROUNDING, Truth
 from grader.scorecard.model import Outcome, Training
 from grader.trial import Trial
-from grader.words import Words
 
 POOL = 1 << 18
 """How many random numbers a disturbed descent takes its noise from, again and again."""

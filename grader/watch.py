@@ -13,9 +13,9 @@ from types import FrameType
 from rich.console import Console
 
 from grader import submission
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.errors import SubmissionError
-from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk, open_desk
 from grader.watching.display import Display, display_on

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import submission
-from grader.course import Course
-from grader.exercise import Exercise
-from grader.settings import Settings
+from grader.course.course import Course
+from grader.course.exercise import Exercise
+from grader.course.settings import Settings
 from grader.submission import Submission, Trouble
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from grader import submission
 from grader.box.forked import Zygote
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
 from grader.scorecard.model import Scorecard
-from grader.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 

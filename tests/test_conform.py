@@ -15,8 +15,8 @@ from grader.scorecard.schema_check import compiled
 from tests.reports.builders import sample, scorecard, trained
 
 SCHEMAS = {
-    name: json.loads(files("grader").joinpath(f"{name}.schema.json").read_text("utf-8"))
-    for name in ("scorecard", "exercise")
+    name: json.loads(files(room).joinpath(f"{name}.schema.json").read_text("utf-8"))
+    for room, name in (("grader.scorecard", "scorecard"), ("grader.course", "exercise"))
 }
 QUICK = compiled(SCHEMAS["scorecard"])
 PROPER = Draft202012Validator(SCHEMAS["scorecard"])

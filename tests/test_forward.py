@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.course.forward import Forward
 from grader.errors import CourseError
-from grader.forward import Forward
 
 GOOD = """
 import torch

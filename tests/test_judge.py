@@ -11,10 +11,10 @@ import torch
 from grader.box.box import Box
 from grader.box.calls import Arguments
 from grader.box.replies import Reply
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
 from grader.scorecard.model import Outcome
-from grader.settings import Settings
 from tests.conftest import ROOT, Desk
 
 ALICE = {path.stem: path.read_text("utf-8") for path in (ROOT / "submissions/alice").glob("*.py")}

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from grader.cases import cases
-from grader.course import Course
-from grader.exercise import tensor_of
+from grader.course.course import Course
+from grader.course.exercise import tensor_of
 from grader.oracle import Blind, Oracle
 
 

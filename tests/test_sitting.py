@@ -11,8 +11,8 @@ from grader.bench import Bench
 from grader.box.box import Box
 from grader.box.calls import Arguments
 from grader.box.replies import Reply
+from grader.course.settings import Settings
 from grader.judge import Judge
-from grader.settings import Settings
 from grader.sitting import Sitting, sittings
 from tests.conftest import ROOT, Desk
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.course.wordlist import Words
 from grader.errors import OperatorError
-from grader.words import Words
 from tests.conftest import ROOT
 
 BLOCK = 3

@@ -21,10 +21,10 @@ import torch
 
 from grader.bench import Bench
 from grader.check import Verdict
+from grader.course.exercise import tensor_of
 from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
 from grader.diagnose.words import Flaw, kinds
-from grader.exercise import tensor_of
 from grader.scorecard.model import Hint, Outcome
 from grader.trial import Trial
 

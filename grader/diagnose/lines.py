@@ -15,7 +15,7 @@ from types import CodeType
 import torch
 from torch import Tensor
 
-from grader.forward import Forward, Step, Values
+from grader.course.forward import Forward, Step, Values
 
 PART = "_part"
 """The name that stands for a replaced part of a line."""

@@ -8,9 +8,9 @@ from types import CodeType
 
 from torch import Tensor
 
+from grader.course.forward import LOSS, Values
 from grader.diagnose.lines import PART, Line
 from grader.diagnose.scene import Inquiry, Piece
-from grader.forward import LOSS, Values
 from grader.oracle import Run
 
 Upstream = Callable[[Run], Tensor | None]

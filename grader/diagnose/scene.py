@@ -19,11 +19,11 @@ from grader.answers import Returned
 from grader.bench import Bench
 from grader.cases import RANDOM
 from grader.check import Verdict, check
+from grader.course.exercise import Exercise, tensor_of
+from grader.course.forward import LOSS, Values
 from grader.diagnose.lines import Line, read
 from grader.diagnose.numbers import Sizes
 from grader.diagnose.words import Mend
-from grader.exercise import Exercise, tensor_of
-from grader.forward import LOSS, Values
 from grader.oracle import ROUNDING, Oracle, Run, Truth
 from grader.scorecard.model import Outcome
 from grader.trial import Trial

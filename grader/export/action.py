@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from grader.course import Course
+from grader.course.course import Course
 from grader.errors import OperatorError
 from grader.export import kit
 

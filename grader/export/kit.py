@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import grader
-from grader.course import EXERCISES, REFERENCE, Course
+from grader.course.course import EXERCISES, REFERENCE, Course
 
 PACKAGE = Path(grader.__file__).parent
 TEMPLATES = Path(__file__).parent / "templates"
@@ -93,5 +93,5 @@ def _project(*, reference: bool) -> str:
     return _PROJECT.format(
         version=grader.__version__,
         dependencies=", ".join(f'"{line}"' for line in needed),
-        folders="\n".join(f'"{folder}" = "grader/course/{folder}"' for folder in folders),
+        folders="\n".join(f'"{folder}" = "grader/_shipped_course/{folder}"' for folder in folders),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.forward import LOSS, Forward, Step
+from grader.course.forward import LOSS, Forward, Step
 from grader.script.algebra import (
     Name,
     Node,

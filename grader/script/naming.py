@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.forward import Forward
+from grader.course.forward import Forward
 from grader.script.matching import Match
 from grader.script.program import Program, Statement, Storage
 from grader.signs import SPELLINGS

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from grader.forward import LOSS
+from grader.course.forward import LOSS
 from grader.script.cell import Cell, Origin
 from grader.script.effects import Effects, Mutators, effects, mutator, storage_root
 from grader.script.syntax import Parser, Written

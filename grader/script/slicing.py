@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.exercise import Exercise, tensor_of
+from grader.course.exercise import Exercise, tensor_of
 from grader.scorecard.model import Hint
 from grader.script.naming import COMPARES, Given, Naming
 from grader.script.program import Change, Program, ScriptError, Statement

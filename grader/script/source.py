@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.exercise import Exercise
+from grader.course.exercise import Exercise
 from grader.script.cell import Origin
 from grader.script.effects import reads_grad
 from grader.script.naming import Given, Naming

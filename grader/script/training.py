@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.exercise import Exercise, Function, tensor_of
-from grader.forward import LOSS
+from grader.course.exercise import Exercise, Function, tensor_of
+from grader.course.forward import LOSS
 from grader.script.matching import Effort, match
 from grader.script.naming import Naming, made_sizes
 from grader.script.program import Program, Statement

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from grader.exercise import Exercise, tensor_of
-from grader.forward import Forward
+from grader.course.exercise import Exercise, tensor_of
+from grader.course.forward import Forward
 from grader.scorecard.model import Fault, Hint
 from grader.script.cell import Cell, Origin
 from grader.script.matching import Effort, match

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.exercise import Exercise, tensor_of
+from grader.course.exercise import Exercise, tensor_of
 from grader.script.naming import Naming
 from grader.script.program import Change, Program, Statement
 

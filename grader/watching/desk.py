@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from grader.box.opening import Isolated, opener
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.run import uncollected
-from grader.settings import Settings
 
 if TYPE_CHECKING:
     from grader.judge import Judge

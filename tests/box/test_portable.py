@@ -6,10 +6,10 @@ import pytest
 
 from grader.box.opening import require
 from grader.box.portable import Subprocesses
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.errors import IsolationError
 from grader.judge import Judge, prepare_benches
-from grader.settings import Settings
 from tests.conftest import Desk
 
 STUBS = """

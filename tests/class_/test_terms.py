@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.scorecard.model import Isolation, MissingLayer
-from grader.settings import Settings
 from grader.submission import Submission
 from grader.terms import Terms
 from tests.conftest import ROOT

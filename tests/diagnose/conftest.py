@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grader.course import Course
+from grader.course.course import Course
 from tests.diagnose import desk as desks
 
 

@@ -14,9 +14,9 @@ from grader.answers import Answer, Described, Failed, Other, Returned
 from grader.bench import Bench, Trial
 from grader.cases import cases
 from grader.check import NOT_RUN, Verdict, check
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.exercise import Exercise
 from grader.diagnose import diagnose
-from grader.exercise import Exercise
 from grader.oracle import Oracle
 from grader.scorecard.model import Fault, Hint, Outcome
 from tests.cells import Cell

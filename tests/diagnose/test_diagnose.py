@@ -14,8 +14,8 @@ from grader import submission
 from grader.answers import Failed, Returned
 from grader.bench import Trial
 from grader.check import Verdict, check
+from grader.course.exercise import tensor_of
 from grader.diagnose import diagnose, reduced
-from grader.exercise import tensor_of
 from grader.judge import Judge
 from grader.scorecard.model import Hint, Outcome
 from tests.diagnose.desk import Desk, Tried

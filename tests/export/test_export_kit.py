@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.course import Course
+from grader.course.course import Course
 from grader.errors import OperatorError
 from grader.export import action, gradescope, kit
 
@@ -41,7 +41,7 @@ def test_the_kit_is_a_project_that_pip_can_install(course: Course) -> None:
     assert any(line.startswith("torch") for line in project["project"]["dependencies"])
     assert not any("extra" in line for line in project["project"]["dependencies"])
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {
-        "exercises": "grader/course/exercises"
+        "exercises": "grader/_shipped_course/exercises"
     }
     assert {
         "grader/cli.py",

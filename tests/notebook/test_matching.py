@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from grader.course import Course
-from grader.forward import Forward
+from grader.course.course import Course
+from grader.course.forward import Forward
 from grader.notebook import read_cells
 from grader.script import matching, translate
 from grader.script.algebra import size, tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.course import Course
+from grader.course.course import Course
 from grader.notebook import read_cells
 from grader.script import translate
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from contextlib import suppress
 import nbformat.reader
 import pytest
 
-from grader.course import Course
+from grader.course.course import Course
 from grader.notebook import CELLS_LIMIT, CODE_LIMIT, NotebookError, cells_of, read_cells
 from grader.script import Cell, ScriptError, Translation, syntax, translate
 from grader.script.program import Program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.course import Course
+from grader.course.course import Course
 from grader.notebook import cells_of
 from grader.scorecard.model import Fault
 from grader.script import is_script, translate

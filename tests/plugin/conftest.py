@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.judge import Judge
 from grader.scorecard.model import Scorecard
-from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk
 from tests.conftest import ROOT

@@ -17,11 +17,11 @@ from xml.etree import ElementTree
 import pytest
 
 from grader.claims import Wish, claim, functions_of
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.errors import IsolationError
 from grader.pytest_plugin import stub_line
 from grader.scorecard.model import Outcome, Scorecard
-from grader.settings import Settings
 from grader.submission import Submission
 from grader.watching.desk import Desk
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from grader.claims import claim, functions_of
-from grader.course import Course
+from grader.course.course import Course
 from tests.conftest import ROOT
 from tests.notebook.build import DATA, Piece, notebook, pieces, stored
 from tests.plugin.conftest import EX1, EX2, EX3, EX4, IMPORTED, Student, collected

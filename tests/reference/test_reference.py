@@ -17,8 +17,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from grader.exercise import Exercise
-from grader.forward import LOSS, Forward, Values
+from grader.course.exercise import Exercise
+from grader.course.forward import LOSS, Forward, Values
 
 ROOT = Path(__file__).parents[2]
 EXERCISES = ("ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm")

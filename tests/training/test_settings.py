@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from grader.box.forked import Zygote
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.exercise import Exercise
+from grader.course.settings import Settings
 from grader.errors import CourseError
-from grader.exercise import Exercise
 from grader.judge import Judge, prepare_benches
-from grader.settings import Settings
 from tests.conftest import ROOT, Desk
 from tests.training.lecture import EXERCISE, FAST, GRADIENTS
 

@@ -13,12 +13,12 @@ import torch
 
 from grader import submission
 from grader.box.forked import Zygote
-from grader.course import Course
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.curve import POINTS, curve
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
 from grader.scorecard.model import Training
-from grader.settings import Settings
 from grader.training import LOST, Moment, Show, Trainer
 from tests.conftest import ROOT
 from tests.training.lecture import EXERCISE, FAST, LOOP

@@ -9,11 +9,11 @@ from itertools import chain, combinations
 import torch
 from torch import Tensor
 
+from grader.course.forward import Values
 from grader.diagnose.families.dimensions import BACK, called
 from grader.diagnose.lines import Line
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, quoted
-from grader.forward import Values
 from grader.scorecard.model import Hint, Outcome
 from grader.trial import Trial
 

@@ -14,13 +14,13 @@ from itertools import combinations, permutations
 
 from torch import Tensor
 
+from grader.course.forward import Values
 from grader.diagnose.lines import PART, Line
 from grader.diagnose.numbers import Factor, Sizes, understand
 from grader.diagnose.pieces import arriving
 from grader.diagnose.scene import Inquiry, Piece, Scene
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import Flaw, Mend, hint, kinds, quoted
-from grader.forward import Values
 from grader.oracle import Run
 from grader.scorecard.model import Outcome
 

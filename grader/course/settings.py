@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from grader.box.process import Limits
-    from grader.exercise import Exercise
+    from grader.course.exercise import Exercise
 
 DEFAULT_SEED = 1
 """What cases are drawn from where an operator does not say: public, so that runs repeat."""

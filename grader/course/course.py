@@ -9,13 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import grader
+from grader.course.exercise import SETTINGS, Exercise
+from grader.course.forward import did_you_mean
 from grader.errors import CourseError, OperatorError
-from grader.exercise import SETTINGS, Exercise
-from grader.forward import did_you_mean
 
 EXERCISES = "exercises"
 REFERENCE = "reference"
 SUBMISSIONS = "submissions"
+
+SHIPPED = "_shipped_course"
+"""The folder of the package that holds the course in a wheel."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,11 @@ class Course:
         Raises:
             CourseError: neither is there.
         """
-        package = Path(__file__).parent
-        for root in (package / "course", package.parent):
+        package = Path(grader.__file__).parent
+        for root in (package / SHIPPED, package.parent):
             if is_course(root):
                 return cls(root)
-        raise CourseError(
-            f"{package / 'course'}: expected the course that comes with the package, found none"
-        )
+        raise CourseError(f"{package / SHIPPED}: expected the course that comes with the package, found none")
 
     @cached_property
     def ids(self) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from grader.course.forward import LOSS, Forward, Step, did_you_mean
 from grader.errors import CourseError
-from grader.forward import LOSS, Forward, Step, did_you_mean
 
 SETTINGS = "exercise.toml"
 TIME_LIMIT_S = 10.0
@@ -374,5 +374,5 @@ def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(
-        json.loads(files("grader").joinpath("exercise.schema.json").read_text("utf-8"))
+        json.loads(files("grader.course").joinpath("exercise.schema.json").read_text("utf-8"))
     )
