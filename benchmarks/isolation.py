@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grader.box.box import Box
-from grader.box.forked import Zygote
-from grader.box.portable import Subprocesses
-from grader.box.process import Limits, Opener
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import prepare_benches
+from grader.sandbox.box import Box
+from grader.sandbox.linux import Zygote
+from grader.sandbox.portable import Subprocesses
+from grader.sandbox.process import Limits, Opener
 from grader.source import Source
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ LIMITS = Limits(30.0, 1024)
 
 BARE = """
 import sys
-from grader.box import zygote
+from grader.sandbox import zygote
 class Bare(zygote.Layers):
     def __init__(self, found): super().__init__(())
 zygote.Layers = Bare

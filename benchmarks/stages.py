@@ -21,11 +21,11 @@ from unittest import mock
 import classes
 
 from grader import hearing, judge
-from grader.box.box import Box
-from grader.box.forked import Zygote
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.reports import files
+from grader.sandbox.box import Box
+from grader.sandbox.linux import Zygote
 from grader.store import Store
 from grader.workshop import Workshop
 

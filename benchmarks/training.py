@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 from grader import submission
-from grader.box.box import Box
-from grader.box.forked import Zygote
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import prepare_trajectories
 from grader.reports.wording import loss_rows
+from grader.sandbox.box import Box
+from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.source import Source
 from grader.training import Trainer

@@ -13,16 +13,16 @@ from typing import Any
 
 import torch
 
-from grader.answers import Called, Failed
-from grader.box import trees
-from grader.box.calls import Arguments, Calls, Replies, no_replies
-from grader.box.replies import Content, read_answer, weight
 from grader.cases import RANDOM, Case
 from grader.check import Verdict, check, compare
 from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.course.forward import LOSS
 from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
+from grader.sandbox import values
+from grader.sandbox.answers import Called, Failed
+from grader.sandbox.replies import Content, read_answer, weight
+from grader.sandbox.requests import Arguments, Calls, Replies, no_replies
 from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome
 from grader.stumble import explain
 from grader.trajectory import Trajectory
@@ -261,15 +261,15 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
 def _refer(function: Callable[..., Any], arguments: Arguments, after: Sequence[str]) -> Called:
     """Call a reference as a box calls a submission."""
     tensors: dict[str, torch.Tensor] = {}
-    packed = {name: trees.pack(value, name, tensors) for name, value in arguments.items()}
+    packed = {name: values.pack(value, name, tensors) for name, value in arguments.items()}
     copies = {name: tensor.clone() for name, tensor in tensors.items()}
-    own = {name: trees.build(described, copies) for name, described in packed.items()}
+    own = {name: values.build(described, copies) for name, described in packed.items()}
     try:
         returned = function(**own)
     except Exception as error:
         return Called(Failed(Outcome.ERROR, f"{type(error).__name__}: {error}"))
     found: dict[str, torch.Tensor] = {}
-    describer = trees.Describer(found)
+    describer = values.Describer(found)
     told = describer.describe(returned, "returned")
     left = {name: describer.describe(own[name], name) for name in after}
     return Called(read_answer(told, found), {name: read_answer(about, found) for name, about in left.items()})

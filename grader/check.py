@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from grader.answers import Answer, Described, Failed, Other, Returned
 from grader.oracle import Truth
+from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Difference, Outcome
 
 LEADING_ONES = "the shape {found} is taken for {expected}: they differ by leading 1s alone"

@@ -407,9 +407,9 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.box.opening import Isolated, opener, require
     from grader.course.course import Course
     from grader.doctor import examine
+    from grader.sandbox.open import Isolated, opener, require
 
     with opener(Course.shipped().hidden, Isolated.AUTO) as boxes:
         for layer in examine(boxes):

@@ -38,7 +38,7 @@ from grader.processors import ANYWHERE, Seat
 from grader.worker import DEATHS, Done, Job, Legacy, Task, work
 
 if TYPE_CHECKING:
-    from grader.box.process import Opener
+    from grader.sandbox.process import Opener
 
 AHEAD = 2
 """Submissions a worker holds at a time: the one it is at, and the next."""

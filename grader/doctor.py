@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from grader.box.layers import layers
-from grader.box.process import Opener
+from grader.sandbox.layers import layers
+from grader.sandbox.process import Opener
 
 
 @dataclass(frozen=True)

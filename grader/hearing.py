@@ -12,15 +12,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from grader.answers import Called, Failed, Stub
 from grader.bench import Asked, Bench, Told
-from grader.box.box import Box, BoxDied
-from grader.box.process import Limits, Opener
-from grader.box.replies import Reply
 from grader.check import NOT_RUN, Verdict, check
 from grader.course.exercise import Exercise, Function
 from grader.course.forward import did_you_mean
 from grader.memory import FLEETING
+from grader.sandbox.answers import Called, Failed, Stub
+from grader.sandbox.box import Box, BoxDied
+from grader.sandbox.process import Limits, Opener
+from grader.sandbox.replies import Reply
 from grader.scorecard.model import Fault, Outcome
 from grader.source import Source
 from grader.trial import Trial

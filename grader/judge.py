@@ -15,9 +15,7 @@ from functools import cached_property
 import torch
 
 import grader
-from grader.answers import Failed
 from grader.bench import Bench, largest
-from grader.box.process import Opener
 from grader.cases import RANDOM, cases
 from grader.check import Verdict, compare
 from grader.course.course import Course
@@ -29,6 +27,8 @@ from grader.heat import error_map, worst
 from grader.interpret import Work, interpret
 from grader.memory import Memory, Recollection
 from grader.oracle import Oracle
+from grader.sandbox.answers import Failed
+from grader.sandbox.process import Opener
 from grader.scorecard.model import (
     SCHEMA_ID,
     CaseResult,

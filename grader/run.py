@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import submission
-from grader.box.opening import Isolated, opener
 from grader.errors import OperatorError
 from grader.processors import Seat, seats
+from grader.sandbox.open import Isolated, opener
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
-    from grader.box.process import Opener
     from grader.crew import Crew
     from grader.judge import Judge
+    from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
     from grader.store import Store
     from grader.terms import Terms

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from grader.bench import Bench
-from grader.box.process import Limits
 from grader.course.exercise import Function, tensor_of
 from grader.course.settings import Settings
+from grader.sandbox.process import Limits
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.answers import Called, Failed, Returned
 from grader.check import Verdict, check
 from grader.course.exercise import LOSSES, PARAMETERS
+from grader.sandbox.answers import Called, Failed, Returned
 from grader.scorecard.model import Hint, Outcome
 from grader.trajectory import Trajectory, losses, parameters
 

@@ -18,11 +18,6 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from grader.answers import Called, Failed
-from grader.box.batches import STOPPED, Batches
-from grader.box.box import Box, BoxDied
-from grader.box.process import Limits, Opener
-from grader.box.replies import Progress, Watch
 from grader.course.course import Course
 from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
@@ -30,6 +25,11 @@ from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
 from grader.interpret import interpret
 from grader.network import Network
+from grader.sandbox.answers import Called, Failed
+from grader.sandbox.batches import STOPPED, Batches
+from grader.sandbox.box import Box, BoxDied
+from grader.sandbox.process import Limits, Opener
+from grader.sandbox.replies import Progress, Watch
 from grader.scorecard.model import Averages, Outcome, Published, Training
 from grader.source import Source
 from grader.submission import Submission

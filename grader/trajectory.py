@@ -17,9 +17,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grader.answers import Answer, Called, Failed, Numbers, Other, Returned, item
-from grader.box.batches import Batches, Drawing
-from grader.box.calls import Arguments
 from grader.cases import Case, draw_case
 from grader.course.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
 from grader.course.forward import LOSS, Forward, Values
@@ -27,6 +24,9 @@ from grader.course.wordlist import Words
 from grader.curve import side
 from grader.errors import CourseError
 from grader.oracle import ROUNDING, Truth
+from grader.sandbox.answers import Answer, Called, Failed, Numbers, Other, Returned, item
+from grader.sandbox.batches import Batches, Drawing
+from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome, Training
 from grader.trial import Trial
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from grader.answers import Answer, Called, Failed, Other, item
-from grader.box.calls import Arguments
 from grader.oracle import Truth
+from grader.sandbox.answers import Answer, Called, Failed, Other, item
+from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
 
 Extract = Callable[[Called], Answer]

@@ -12,18 +12,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from grader.box.opening import Isolated, opener
 from grader.errors import GraderError, IsolationError, OperatorError
 from grader.processors import ANYWHERE, Seat
 from grader.reports.book import Entry
 from grader.reports.table import Row
+from grader.sandbox.open import Isolated, opener
 from grader.store import Store
 from grader.terms import Terms
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
-    from grader.box.process import Opener
     from grader.judge import Judge
+    from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
     from grader.submission import Submission
 

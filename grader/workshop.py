@@ -16,8 +16,8 @@ from grader.submission import Submission, Trouble
 
 if TYPE_CHECKING:
     from grader.bench import Bench
-    from grader.box.process import Opener
     from grader.judge import Judge
+    from grader.sandbox.process import Opener
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from grader import submission
-from grader.box.forked import Zygote
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
+from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 
 ROOT = Path(__file__).parent.parent

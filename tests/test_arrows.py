@@ -11,13 +11,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "grader"
 
 STUDENT_SIDE = {
-    "grader.box.batches",
-    "grader.box.bounds",
-    "grader.box.frames",
-    "grader.box.layers",
-    "grader.box.payload",
-    "grader.box.reports",
-    "grader.box.trees",
+    "grader.sandbox.batches",
+    "grader.sandbox.limits",
+    "grader.sandbox.frames",
+    "grader.sandbox.layers",
+    "grader.sandbox.payload",
+    "grader.sandbox.progress",
+    "grader.sandbox.values",
 }
 
 ALLOWED = {
@@ -30,26 +30,27 @@ ALLOWED = {
     "grader.scorecard.schema_check": set(),
     "grader.scorecard.json_writer": set(),
     "grader.scorecard.model": {"grader.scorecard.schema_check", "grader.scorecard.json_writer"},
-    "grader.answers": {"grader.scorecard.model"},
+    "grader.sandbox.answers": {"grader.scorecard.model"},
     "grader.course.forward": {"grader.errors"},
     "grader.course.wordlist": {"grader.errors"},
-    "grader.box.frames": set(),
-    "grader.box.payload": {"grader.box.frames"},
-    "grader.box.inside": STUDENT_SIDE,
-    "grader.box.zygote": STUDENT_SIDE | {"grader.box.inside", "grader.box.layers._linux", "grader.box.pages"},
-    "grader.box.process": {"grader.scorecard.model"},
-    "grader.box.replies": {"grader.answers", "grader.box.bounds", "grader.scorecard.model"},
-    "grader.box.calls": {
-        "grader.answers",
-        "grader.box.frames",
-        "grader.box.payload",
-        "grader.box.replies",
-        "grader.box.trees",
+    "grader.sandbox.frames": set(),
+    "grader.sandbox.payload": {"grader.sandbox.frames"},
+    "grader.sandbox.student": STUDENT_SIDE,
+    "grader.sandbox.zygote": STUDENT_SIDE
+    | {"grader.sandbox.student", "grader.sandbox.layers._linux", "grader.sandbox.pages"},
+    "grader.sandbox.process": {"grader.scorecard.model"},
+    "grader.sandbox.replies": {"grader.sandbox.answers", "grader.sandbox.limits", "grader.scorecard.model"},
+    "grader.sandbox.requests": {
+        "grader.sandbox.answers",
+        "grader.sandbox.frames",
+        "grader.sandbox.payload",
+        "grader.sandbox.replies",
+        "grader.sandbox.values",
         "grader.recent",
     },
-    "grader.box.forked": {
-        "grader.box.frames",
-        "grader.box.process",
+    "grader.sandbox.linux": {
+        "grader.sandbox.frames",
+        "grader.sandbox.process",
         "grader.errors",
         "grader.scorecard.model",
     },
@@ -57,32 +58,37 @@ ALLOWED = {
     "grader.curve": {"grader.scorecard.model"},
     "grader.recent": set(),
     "grader.oracle": {"grader.cases", "grader.course.forward", "grader.recent"},
-    "grader.check": {"grader.answers", "grader.oracle", "grader.scorecard.model"},
-    "grader.box.box": {
-        "grader.answers",
-        "grader.box.calls",
-        "grader.box.frames",
-        "grader.box.payload",
-        "grader.box.process",
-        "grader.box.replies",
+    "grader.check": {"grader.sandbox.answers", "grader.oracle", "grader.scorecard.model"},
+    "grader.sandbox.box": {
+        "grader.sandbox.answers",
+        "grader.sandbox.requests",
+        "grader.sandbox.frames",
+        "grader.sandbox.payload",
+        "grader.sandbox.process",
+        "grader.sandbox.replies",
         "grader.scorecard.model",
         "grader.source",
     },
-    "grader.box.opening": {"grader.box.forked", "grader.box.portable", "grader.box.process", "grader.errors"},
-    "grader.box.portable": {
-        "grader.box.frames",
-        "grader.box.inside",
-        "grader.box.layers",
-        "grader.box.process",
-        "grader.box.zygote",
+    "grader.sandbox.open": {
+        "grader.sandbox.linux",
+        "grader.sandbox.portable",
+        "grader.sandbox.process",
+        "grader.errors",
+    },
+    "grader.sandbox.portable": {
+        "grader.sandbox.frames",
+        "grader.sandbox.student",
+        "grader.sandbox.layers",
+        "grader.sandbox.process",
+        "grader.sandbox.zygote",
         "grader.errors",
         "grader.scorecard.model",
     },
     "grader.bench": {
-        "grader.answers",
-        "grader.box.calls",
-        "grader.box.replies",
-        "grader.box.trees",
+        "grader.sandbox.answers",
+        "grader.sandbox.requests",
+        "grader.sandbox.replies",
+        "grader.sandbox.values",
         "grader.cases",
         "grader.check",
         "grader.course.exercise",
@@ -95,11 +101,11 @@ ALLOWED = {
         "grader.trial",
     },
     "grader.hearing": {
-        "grader.answers",
+        "grader.sandbox.answers",
         "grader.bench",
-        "grader.box.box",
-        "grader.box.process",
-        "grader.box.replies",
+        "grader.sandbox.box",
+        "grader.sandbox.process",
+        "grader.sandbox.replies",
         "grader.check",
         "grader.course.exercise",
         "grader.course.forward",
@@ -109,9 +115,9 @@ ALLOWED = {
         "grader.trial",
     },
     "grader.judge": {
-        "grader.answers",
+        "grader.sandbox.answers",
         "grader.bench",
-        "grader.box.process",
+        "grader.sandbox.process",
         "grader.cases",
         "grader.check",
         "grader.course.course",
@@ -129,8 +135,8 @@ ALLOWED = {
         "grader.trajectory",
     },
     "grader.run": {
-        "grader.box.opening",
-        "grader.box.process",
+        "grader.sandbox.open",
+        "grader.sandbox.process",
         "grader.errors",
         "grader.judge",
         "grader.processors",
@@ -150,10 +156,10 @@ ALLOWED = {
         "grader.reports.stored",
         "grader.scorecard.model",
     },
-    "grader.crew": {"grader.box.process", "grader.errors", "grader.processors", "grader.worker"},
+    "grader.crew": {"grader.sandbox.process", "grader.errors", "grader.processors", "grader.worker"},
     "grader.worker": {
-        "grader.box.opening",
-        "grader.box.process",
+        "grader.sandbox.open",
+        "grader.sandbox.process",
         "grader.errors",
         "grader.judge",
         "grader.processors",
@@ -168,7 +174,7 @@ ALLOWED = {
     "grader.watching": set(),
     "grader.watching.changes": {"grader.scorecard.model"},
     "grader.watching.desk": {
-        "grader.box.opening",
+        "grader.sandbox.open",
         "grader.course.course",
         "grader.judge",
         "grader.memory",
@@ -253,9 +259,9 @@ def test_a_report_depends_on_scorecards_alone(name: str) -> None:
     assert others <= {"grader.recent", "grader.scorecard.model"}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.box.layers.")))
+@pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.sandbox.layers.")))
 def test_a_layer_knows_nothing_of_grading(name: str) -> None:
-    assert all(i.startswith("grader.box") for i in imports(MODULES[name]))
+    assert all(i.startswith("grader.sandbox") for i in imports(MODULES[name]))
 
 
 def test_nothing_imports_the_command_line() -> None:

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.answers import Described, Failed, Other, Returned
 from grader.check import check
 from grader.oracle import Truth
+from grader.sandbox.answers import Described, Failed, Other, Returned
 from grader.scorecard.model import Outcome
 
 PRECISE = torch.tensor([[0.5, -0.25, 0.0, 2.0]], dtype=torch.float64)

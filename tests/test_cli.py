@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
-from grader.box.portable import Subprocesses
 from grader.cli import cli, main
 from grader.reports.gradescope import VISIBILITIES
+from grader.sandbox.portable import Subprocesses
 from tests.class_ import students
 from tests.conftest import ROOT
 
@@ -126,7 +126,7 @@ def test_a_template_that_cannot_be_written_is_told_by_its_path(grade: Shell, bar
 def test_doctor_speaks_of_no_option_where_strict_isolation_cannot_be_had(
     grade: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    monkeypatch.setattr("grader.sandbox.open.Zygote", lambda hidden: Subprocesses())
     status, out, err = grade("doctor")
     assert status == 3
     assert err.startswith("grade: strict isolation cannot be had here: answers could be read (")
@@ -135,7 +135,7 @@ def test_doctor_speaks_of_no_option_where_strict_isolation_cannot_be_had(
 
 
 def test_strict_says_that_nothing_is_graded(grade: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grader.box.opening.Zygote", lambda hidden: Subprocesses())
+    monkeypatch.setattr("grader.sandbox.open.Zygote", lambda hidden: Subprocesses())
     status, _, err = grade(ROOT / "submissions/alice", "--isolation", "strict")
     assert status == 3
     assert err.startswith("grade: --isolation strict: nothing is graded, because answers could be read (")
@@ -428,7 +428,14 @@ def test_a_visibility_is_one_of_those_in_gradescopes_report(grade: Shell, tmp_pa
 
 
 def test_to_start_reads_nothing_that_a_command_may_not_need() -> None:
-    heavy = {"torch", "jsonschema", "rich", "grader.scorecard.model", "grader.reports", "grader.box.process"}
+    heavy = {
+        "torch",
+        "jsonschema",
+        "rich",
+        "grader.scorecard.model",
+        "grader.reports",
+        "grader.sandbox.process",
+    }
     code = f"import sys, grader.cli; sys.exit(', '.join({heavy} & set(sys.modules)))"
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert started.stderr.strip() == ""

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.box.box import Box
-from grader.box.calls import Arguments
-from grader.box.replies import Reply
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
+from grader.sandbox.box import Box
+from grader.sandbox.replies import Reply
+from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
 from tests.conftest import ROOT, Desk
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from grader.bench import Bench
-from grader.box.box import Box
-from grader.box.calls import Arguments
-from grader.box.replies import Reply
 from grader.course.settings import Settings
 from grader.judge import Judge
+from grader.sandbox.box import Box
+from grader.sandbox.replies import Reply
+from grader.sandbox.requests import Arguments
 from grader.sitting import Sitting, sittings
 from tests.conftest import ROOT, Desk
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.box.process import Limits
     from grader.course.exercise import Exercise
+    from grader.sandbox.process import Limits
 
 DEFAULT_SEED = 1
 """What cases are drawn from where an operator does not say: public, so that runs repeat."""
@@ -27,7 +27,7 @@ class Settings:
     def limits(self, exercise: Exercise) -> Limits:
         """What a box of this exercise may use."""
         # Imported here: the command line takes the default seed from this module before it does anything.
-        from grader.box.process import Limits
+        from grader.sandbox.process import Limits
 
         return Limits(
             self.time_limit_s or exercise.time_limit_s, self.memory_limit_mb or exercise.memory_limit_mb

@@ -15,7 +15,6 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor
 
-from grader.answers import Returned
 from grader.bench import Bench
 from grader.cases import RANDOM
 from grader.check import Verdict, check
@@ -25,6 +24,7 @@ from grader.diagnose.lines import Line, read
 from grader.diagnose.numbers import Sizes
 from grader.diagnose.words import Mend
 from grader.oracle import ROUNDING, Oracle, Run, Truth
+from grader.sandbox.answers import Returned
 from grader.scorecard.model import Outcome
 from grader.trial import Trial
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from grader.box.opening import Isolated, opener
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.run import uncollected
+from grader.sandbox.open import Isolated, opener
 
 if TYPE_CHECKING:
     from grader.judge import Judge

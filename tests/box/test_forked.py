@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from grader.box.box import Box
-from grader.box.forked import Zygote
-from grader.box.process import Limits
 from grader.errors import IsolationError
+from grader.sandbox.box import Box
+from grader.sandbox.linux import Zygote
+from grader.sandbox.process import Limits
 from grader.source import Source
 
 pytestmark = pytest.mark.skipif(
@@ -23,8 +23,8 @@ LIMITS = Limits(30.0, 1024)
 
 FAILING = """
 import sys
-from grader.box import zygote
-from grader.box.layers import Layer, Unavailable
+from grader.sandbox import zygote
+from grader.sandbox.layers import Layer, Unavailable
 
 boxes = 0
 

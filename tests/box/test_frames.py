@@ -18,14 +18,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.answers import Returned
-from grader.box import frames, payload
-from grader.box.box import Box, BoxDied
-from grader.box.frames import BODY_LIMIT, HEAD_LIMIT, LENGTHS, Frame, Late, WireError
-from grader.box.inside import Inside
-from grader.box.process import Limits, how_it_died, status_name
 from grader.check import check
 from grader.oracle import Truth
+from grader.sandbox import frames, payload
+from grader.sandbox.answers import Returned
+from grader.sandbox.box import Box, BoxDied
+from grader.sandbox.frames import BODY_LIMIT, HEAD_LIMIT, LENGTHS, Frame, Late, WireError
+from grader.sandbox.process import Limits, how_it_died, status_name
+from grader.sandbox.student import Inside
 from grader.source import Source
 
 LIMITS = Limits(time_limit_s=5, memory_limit_mb=64)

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.box import layers
-from grader.box.layers import Layer, seccomp
+from grader.sandbox import layers
+from grader.sandbox.layers import Layer, seccomp
 from tests.wanted import ALL_LAYERS, not_to_be_had
 
 REPO = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ order = json.loads(sys.argv[1])
 sys.path[:0] = [order["repo"]]
 from dataclasses import replace
 from pathlib import Path
-from grader.box import layers
+from grader.sandbox import layers
 import ctypes, mmap, resource, select, signal, socket, struct, time
 
 hidden = tuple(map(Path, order["hidden"]))
@@ -359,7 +359,7 @@ def test_seccomp_looks_at_number_and_arguments(call: str, said: str, status: int
 def test_seccomp_kills_another_instruction_set() -> None:
     """A program for a processor that is not this one refuses everything at its first instruction."""
     act = (
-        "from grader.box.layers import seccomp\n"
+        "from grader.sandbox.layers import seccomp\n"
         "seccomp._filter._program = seccomp.program(1 - seccomp.machine())\n"
         "seccomp._filter.inside(confinement)\n"
     )
@@ -579,7 +579,7 @@ def test_parts_of_torch_can_still_be_imported_late() -> None:
 def test_traps_cannot_be_taken_out() -> None:
     """Code may not be made writable, run after it was written, forgotten or replaced by the file's."""
     find = (
-        "from grader.box.layers import autograd, _image\n"
+        "from grader.sandbox.layers import autograd, _image\n"
         "page = autograd._traps._set[0].address & -4096; c = ctypes.CDLL(None, use_errno=True)\n"
     )
     report = drive(
@@ -601,7 +601,7 @@ def test_traps_cannot_be_taken_out() -> None:
 def test_forgotten_traps_do_not_come_back_as_code() -> None:
     """Even where pages may be forgotten, nothing but zeros comes back: no file lies behind them."""
     act = (
-        "from grader.box.layers import autograd\n"
+        "from grader.sandbox.layers import autograd\n"
         "page = autograd._traps._set[0].address & -4096; c = ctypes.CDLL(None)\n"
         "c.madvise(ctypes.c_long(page), ctypes.c_long(4096), 4); said = any(ctypes.string_at(page, 4096))"
     )
@@ -618,7 +618,7 @@ def test_layers_import_nothing_of_the_grader_but_layers() -> None:
     for path in Path(layers.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("grader"):
-                assert str(node.module).startswith("grader.box.layers"), path.name
+                assert str(node.module).startswith("grader.sandbox.layers"), path.name
 
 
 @pytest.mark.parametrize(("all_layers", "ends"), [("1", pytest.fail.Exception), ("0", pytest.skip.Exception)])

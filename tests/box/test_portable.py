@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from grader.box.opening import require
-from grader.box.portable import Subprocesses
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
 from grader.judge import Judge, prepare_benches
+from grader.sandbox.open import require
+from grader.sandbox.portable import Subprocesses
 from tests.conftest import Desk
 
 STUBS = """

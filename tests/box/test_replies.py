@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from grader.answers import Returned
-from grader.box import payload
-from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
-from grader.box.box import Box, BoxDied
-from grader.box.calls import REPLIES_BYTES, Calls, no_replies
-from grader.box.forked import Zygote
-from grader.box.frames import Frame
-from grader.box.process import Limits
-from grader.box.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, weight
+from grader.sandbox import payload
+from grader.sandbox.answers import Returned
+from grader.sandbox.box import Box, BoxDied
+from grader.sandbox.frames import Frame
+from grader.sandbox.limits import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
+from grader.sandbox.linux import Zygote
+from grader.sandbox.process import Limits
+from grader.sandbox.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, weight
+from grader.sandbox.requests import REPLIES_BYTES, Calls, no_replies
 from grader.source import Source
 from tests.box.test_frames import Genuine, box
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from grader.answers import Answer, Described, Failed, Other, Returned
 from grader.bench import Bench, Trial
 from grader.cases import cases
 from grader.check import NOT_RUN, Verdict, check
@@ -18,6 +17,7 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.diagnose import diagnose
 from grader.oracle import Oracle
+from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Fault, Hint, Outcome
 from tests.cells import Cell
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from grader import diagnose as package
 from grader import submission
-from grader.answers import Failed, Returned
 from grader.bench import Trial
 from grader.check import Verdict, check
 from grader.course.exercise import tensor_of
 from grader.diagnose import diagnose, reduced
 from grader.judge import Judge
+from grader.sandbox.answers import Failed, Returned
 from grader.scorecard.model import Hint, Outcome
 from tests.diagnose.desk import Desk, Tried
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from grader import submission
-from grader.box.forked import Zygote
 from grader.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
 from grader.reports import files
+from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 from tests.hostile.entries import FAMILIES, FIRST, HONEST, Entry, is_one_of, read
 from tests.hostile.malformed import MALFORMED, NAMES, Malformed

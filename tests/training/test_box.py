@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from grader.answers import Failed, Numbers, Other, Returned, Several, item
-from grader.box import frames, trees
-from grader.box.batches import CHUNK, Batches, Drawing
-from grader.box.box import Box, BoxDied
-from grader.box.forked import Zygote
-from grader.box.process import Limits
-from grader.box.replies import Progress, read_answer
+from grader.sandbox import frames, values
+from grader.sandbox.answers import Failed, Numbers, Other, Returned, Several, item
+from grader.sandbox.batches import CHUNK, Batches, Drawing
+from grader.sandbox.box import Box, BoxDied
+from grader.sandbox.linux import Zygote
+from grader.sandbox.process import Limits
+from grader.sandbox.replies import Progress, read_answer
 from grader.scorecard.model import Outcome
 from grader.source import Source
 
@@ -100,7 +100,7 @@ def test_a_batch_changed_in_place_harms_no_other(drawing: Drawing) -> None:
 def test_what_is_handed_in_comes_out_as_it_went(drawing: Drawing) -> None:
     tensors: dict[str, torch.Tensor] = {}
     value = [torch.ones(2), 3, 0.5, [0.1 * i for i in range(40)], Batches(drawing)]
-    built = trees.build(trees.pack(value, "x", tensors), tensors)
+    built = values.build(values.pack(value, "x", tensors), tensors)
     assert torch.equal(built[0], value[0])
     assert built[1:4] == value[1:4]
     assert torch.equal(built[4][9][0], Batches(drawing)[9][0])
@@ -135,9 +135,9 @@ def test_a_row_of_numbers_in_an_array_is_a_list_of_them(box: Box) -> None:
 
 def test_a_list_too_wide_too_deep_or_too_long_is_named_and_not_sent() -> None:
     tensors: dict[str, torch.Tensor] = {}
-    describer = trees.Describer(tensors, left=10)
-    wide = describer.describe([torch.ones(1)] * (trees.WIDTH_LIMIT + 1), "wide")
-    long = describer.describe([1.0] * (trees.WIDTH_LIMIT + 1), "long")
+    describer = values.Describer(tensors, left=10)
+    wide = describer.describe([torch.ones(1)] * (values.WIDTH_LIMIT + 1), "wide")
+    long = describer.describe([1.0] * (values.WIDTH_LIMIT + 1), "long")
     assert {type(read_answer(about, tensors)) for about in (wide, long)} == {Other}
     assert not tensors
 

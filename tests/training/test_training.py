@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from grader import submission
-from grader.box.forked import Zygote
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.curve import POINTS, curve
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
+from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.training import LOST, Moment, Show, Trainer
 from tests.conftest import ROOT

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from grader import submission
-from grader.box.box import Box
 from grader.judge import Judge
 from grader.memory import Memory, looks
+from grader.sandbox.box import Box
 from grader.scorecard.model import ExerciseResult
 from grader.source import Source
 from grader.watching.desk import Desk

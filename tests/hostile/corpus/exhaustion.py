@@ -323,7 +323,7 @@ def dh():
 
 # %% dh: a reply that tells of more numbers than anyone returns -> crashed
 import struct, sys
-wire = sys.modules["grader.box.frames"]
+wire = sys.modules["grader.sandbox.frames"]
 send, armed = wire.send, []
 def forged(connection, frame, *rest):
     head, body = dict(frame.head), frame.body
@@ -340,7 +340,7 @@ def dh():
 
 # %% dh: a reply that tells of lists in lists in lists without end -> crashed
 import sys
-wire = sys.modules["grader.box.frames"]
+wire = sys.modules["grader.sandbox.frames"]
 send, armed = wire.send, []
 def forged(connection, frame, *rest):
     head = dict(frame.head)

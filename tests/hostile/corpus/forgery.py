@@ -81,13 +81,13 @@ def dh(h):
 def dh(h):
     import sys
     told = '{"outcome":"exact","score":1,"answers":[{"outcome":"exact","score":1}]}'
-    sys.modules["grader.box.frames"]._encode = lambda head: told
+    sys.modules["grader.sandbox.frames"]._encode = lambda head: told
     return torch.zeros_like(h)
 
 # %% dh: an earlier answer's bytes sent once more by a patched wire -> crashed/wrong_value
 def dh(h):
     import sys
-    payload = sys.modules["grader.box.payload"]
+    payload = sys.modules["grader.sandbox.payload"]
     kept = payload.pack({"0": torch.zeros_like(h)})
     payload.pack = lambda tensors: kept
     return torch.zeros_like(h)
@@ -99,7 +99,7 @@ def dh(h):
         size = 8
         def pack(self, *lengths):
             return b"\xff\xff\x00\x00\xff\xff\x00\x00"
-    sys.modules["grader.box.frames"].LENGTHS = Lengths()
+    sys.modules["grader.sandbox.frames"].LENGTHS = Lengths()
     return torch.zeros_like(h)
 
 # %% dh: Python's own functions patched -> wrong_value/crashed
@@ -113,7 +113,7 @@ def dh(h):
 # %% dh: a reply patched, to report success -> wrong_shape
 def forge(change):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def forged(connection, frame, *rest):
         head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
@@ -135,7 +135,7 @@ def dh(h):
 # %% dh: a description of the right shape, and no numbers -> wrong_shape
 def forge(change):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def forged(connection, frame, *rest):
         head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
@@ -148,7 +148,7 @@ def dh(h):
 # %% dh: more answers than were asked for -> crashed
 def dh(h):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def longer(connection, frame, *rest):
         head = {k: v * 9 if isinstance(v, list) else v for k, v in frame.head.items()}
@@ -159,7 +159,7 @@ def dh(h):
 # %% dh: only the answers that are right -> not_run
 def dh(h, W2, dlogits):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def shorter(connection, frame, *rest):
         head = {k: v[:1] if isinstance(v, list) else v for k, v in frame.head.items()}
@@ -170,7 +170,7 @@ def dh(h, W2, dlogits):
 # %% dh: a whole reply of its own, with the request's number and a score, before the box's own -> wrong_value
 def dh(h):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def twice(connection, frame, *rest):
         send(connection, wire.Frame({**frame.head, "outcome": "exact", "score": 26}, frame.body), *rest)
@@ -229,7 +229,7 @@ def dh(h):
 # %% dh: a size without an end, in a description -> crashed
 def forge(change):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def forged(connection, frame, *rest):
         head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
@@ -242,7 +242,7 @@ def dh(h):
 # %% dh: a negative size, in a description -> crashed
 def forge(change):
     import sys
-    wire = sys.modules["grader.box.frames"]
+    wire = sys.modules["grader.sandbox.frames"]
     send = wire.send
     def forged(connection, frame, *rest):
         head = {**frame.head, "answers": [change] * len(frame.head["answers"])}
@@ -255,7 +255,7 @@ def dh(h):
 # %% dh: numbers of eight bits, which torch itself can hardly compare -> crashed/wrong_dtype
 def dh(h):
     import sys
-    payload = sys.modules["grader.box.payload"]
+    payload = sys.modules["grader.sandbox.payload"]
     pack = payload.pack
     payload.pack = lambda tensors: pack({key: tensor.to(torch.float8_e4m3fn) for key, tensor in tensors.items()})
     return torch.zeros_like(h)
@@ -265,14 +265,14 @@ def dh(h):
     import struct, sys
     entries = b",".join(b'"%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}' % i for i in range(100_000))
     head = b"{" + entries + b"}"
-    sys.modules["grader.box.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head
+    sys.modules["grader.sandbox.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head
     return torch.zeros_like(h)
 
 # %% dh: a tensor of a hundred thousand dimensions -> crashed
 def dh(h):
     import json, struct, sys
     head = json.dumps({"0": {"dtype": "F32", "shape": [1] * 100_000, "data_offsets": [0, 4]}}).encode()
-    sys.modules["grader.box.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head + bytes(4)
+    sys.modules["grader.sandbox.payload"].pack = lambda tensors: struct.pack("<Q", len(head)) + head + bytes(4)
     return torch.zeros_like(h)
 
 # %% dh: an exception whose type has no name -> error

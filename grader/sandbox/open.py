@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from grader.box.forked import Zygote
-from grader.box.portable import Subprocesses
-from grader.box.process import Opener
 from grader.errors import IsolationError
+from grader.sandbox.linux import Zygote
+from grader.sandbox.portable import Subprocesses
+from grader.sandbox.process import Opener
 
 FORBIDDEN_OPENINGS = {
     "answers": "answers could be read",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import PR_SET_PDEATHSIG, prctl, refusable
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import PR_SET_PDEATHSIG, prctl, refusable
 
 # From linux/prctl.h.
 PR_GET_DUMPABLE = 3

@@ -15,7 +15,7 @@ per stub the forward values that stub asks for and the true gradients nearer to 
 the truth of a gradient it has still to be asked for: see :mod:`grader.sitting` for which stubs share a box, and
 in which order they are asked.
 
-What crosses. Frames (see :mod:`grader.box.frames`) of JSON and safetensors. Nothing is unpickled, and of what
+What crosses. Frames (see :mod:`grader.sandbox.frames`) of JSON and safetensors. Nothing is unpickled, and of what
 comes back only the bytes of tensors can earn a point; the rest is words for the student. A reply must carry
 the random number of its request, so that a frame written ahead of time answers nothing.
 
@@ -37,12 +37,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from grader.answers import Failed, Stub
-from grader.box import frames, replies
-from grader.box.calls import Arguments, Calls
-from grader.box.frames import Frame, Late, WireError
-from grader.box.process import Limits, Process, how_it_died
-from grader.box.replies import Progress, Reply, Watch
+from grader.sandbox import frames, replies
+from grader.sandbox.answers import Failed, Stub
+from grader.sandbox.frames import Frame, Late, WireError
+from grader.sandbox.process import Limits, Process, how_it_died
+from grader.sandbox.replies import Progress, Reply, Watch
+from grader.sandbox.requests import Arguments, Calls
 from grader.scorecard.model import Outcome
 from grader.source import Source
 
@@ -124,7 +124,7 @@ class Box:
         Raises:
             BoxDied: the function ended its process, did not come to an end, or broke the protocol.
         """
-        from grader.box import payload
+        from grader.sandbox import payload
 
         calls = cases if isinstance(cases, Calls) else Calls(cases)
         request = calls.request(of, function, tuple(after), watch is not None)
@@ -169,7 +169,7 @@ class Box:
             raise BoxDied(*how_it_died(self._process.death()), step) from error
 
     def _progress(self, told: Frame) -> Progress:
-        from grader.box import payload
+        from grader.sandbox import payload
 
         try:
             after = replies.read_arguments(told.head.get("after", {}), payload.unpack(told.body))

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from grader.box import frames, payload, trees
-from grader.box.batches import Batches
-from grader.box.frames import Frame, WireError
+from grader.sandbox import frames, payload, values
+from grader.sandbox.batches import Batches
+from grader.sandbox.frames import Frame, WireError
 
 INTERVAL_S = 0.1
 
@@ -76,6 +76,6 @@ class Reports:
         tensors: dict[str, Tensor] = {}
         head: dict[str, Any] = {"id": self._request["id"], "progress": self._told}
         if self._request["watch"]:
-            describer = trees.Describer(tensors)
+            describer = values.Describer(tensors)
             head["after"] = {name: describer.describe(value, name) for name, value in self._kept.items()}
         return Frame(head, payload.pack(tensors) if tensors else b"")

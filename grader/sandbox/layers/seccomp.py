@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, machine, prctl, refusable
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import PR_SET_NO_NEW_PRIVS, call, machine, prctl, refusable
 
 # Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64); None where there is no such call.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {

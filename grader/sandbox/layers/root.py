@@ -11,9 +11,9 @@ import stat
 import struct
 from pathlib import Path
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import CLONE_NEWNS, call, unshare
-from grader.box.layers._needs import (
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import CLONE_NEWNS, call, unshare
+from grader.sandbox.layers._needs import (
     DEVICES,
     aliases,
     copies,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from grader.box.layers import Breach, Confinement, Layer
-from grader.box.layers._linux import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWUTS, unshare
+from grader.sandbox.layers import Breach, Confinement, Layer
+from grader.sandbox.layers._linux import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWUTS, unshare
 
 HOSTNAME = "box"
 

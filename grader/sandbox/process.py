@@ -54,7 +54,7 @@ class Opener(Protocol):
         """What strict isolation closes and is open here (answers, network, processes), and why."""
 
     def open(self, limits: Limits) -> Process:
-        """A process that serves :class:`grader.box.inside.Inside` on its connection."""
+        """A process that serves :class:`grader.sandbox.student.Inside` on its connection."""
 
     def hand_over(self) -> None:
         """Let go, here, of what another process, forked from this one, goes on with."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from grader.box.layers import Unavailable
-from grader.box.layers._linux import call
+from grader.sandbox.layers import Unavailable
+from grader.sandbox.layers._linux import call
 
 HUGE = 2 * 2**20
 MADV_COLLAPSE = 25  # asm-generic/mman-common.h, since Linux 6.1

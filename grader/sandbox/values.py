@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.box.batches import Batches, Drawing
-from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
+from grader.sandbox.batches import Batches, Drawing
+from grader.sandbox.limits import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
 
 MANY = 16
 """A longer list of plain numbers travels as one tensor."""
@@ -32,7 +32,7 @@ def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
     """Describe a value of the judge's own, and put its tensors among those that travel.
 
     Args:
-        value: a tensor, a number, a list of such values, or :class:`~grader.box.batches.Batches`.
+        value: a tensor, a number, a list of such values, or :class:`~grader.sandbox.batches.Batches`.
         key: what the value's own tensors are called.
         tensors: where they are put.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import struct
 
-from grader.box.layers import Breach, Confinement, Layer
-from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
+from grader.sandbox.layers import Breach, Confinement, Layer
+from grader.sandbox.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
 
 # From linux/prctl.h and linux/capability.h.
 PR_CAPBSET_DROP = 24

@@ -29,10 +29,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from grader.box import frames, pages
-from grader.box.frames import Frame
-from grader.box.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
-from grader.box.layers._linux import fork
+from grader.sandbox import frames, pages
+from grader.sandbox.frames import Frame
+from grader.sandbox.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
+from grader.sandbox.layers._linux import fork
 
 GARBAGE = 20_000
 """Objects a box may make before the collector looks at them; most boxes end earlier."""
@@ -198,7 +198,7 @@ class Zygote:
 
     def _become_box(self, descriptor: int, confinement: Confinement) -> NoReturn:
         try:
-            from grader.box.inside import Inside
+            from grader.sandbox.student import Inside
 
             self._control.close()
             connection = socket.socket(fileno=descriptor)
@@ -233,7 +233,7 @@ def warm_up() -> None:
     import torch
     import torch.nn.functional as F
 
-    from grader.box import inside, payload
+    from grader.sandbox import payload, student
 
     torch.set_num_threads(1)
     for name in PRELOADED:
@@ -248,7 +248,7 @@ def warm_up() -> None:
     x.clone().index_add_(0, rows[:2], x)
     str(f.softmax(1)), f.var(0, keepdim=True, unbiased=True), x[range(2), rows[:2]].mean(), x.max(1).values
     payload.unpack_own(payload.pack({"x": x, "rows": rows}))
-    inside.Output().take()
+    student.Output().take()
 
 
 def main(descriptor: int) -> None:

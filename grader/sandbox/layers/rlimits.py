@@ -6,7 +6,7 @@ import mmap
 import os
 import sys
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
 
 if sys.platform != "win32":  # Windows has no such limits, and no such module
     import resource

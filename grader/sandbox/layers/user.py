@@ -7,8 +7,8 @@ import stat
 import sys
 from pathlib import Path
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import CLONE_NEWUSER, NOBODY, privileged, refusable, unshare
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import CLONE_NEWUSER, NOBODY, privileged, refusable, unshare
 
 
 class User:

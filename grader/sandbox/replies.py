@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grader.answers import (
+from grader.sandbox.answers import (
     Answer,
     Called,
     Described,
@@ -19,7 +19,7 @@ from grader.answers import (
     Several,
     Stub,
 )
-from grader.box.bounds import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
+from grader.sandbox.limits import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
 from grader.scorecard.model import Fault, Outcome
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def read_answer(about: Mapping[str, Any], returned: Mapping[str, Tensor], depth:
     """One value as the box described it; what it says is checked for form, not believed.
 
     Args:
-        about: its description, see :class:`grader.box.trees.Describer`.
+        about: its description, see :class:`grader.sandbox.values.Describer`.
         returned: the tensors that came with it.
         depth: how many lists there may be in each other.
 
@@ -156,7 +156,7 @@ def _row(tensor: Tensor) -> Tensor:
 
 
 def read_failed(raised: Mapping[str, Any]) -> Failed:
-    """An exception as the box described it, see :meth:`grader.box.inside.File.raised`.
+    """An exception as the box described it, see :meth:`grader.sandbox.student.File.raised`.
 
     Raises:
         KeyError, TypeError, ValueError: it is no such description.
@@ -172,7 +172,7 @@ def read_failed(raised: Mapping[str, Any]) -> Failed:
 
 
 def read_stub(described: Mapping[str, Any]) -> Stub:
-    """A stub as the box described it, see :meth:`grader.box.inside.File.described`.
+    """A stub as the box described it, see :meth:`grader.sandbox.student.File.described`.
 
     Raises:
         KeyError, TypeError, ValueError: it is no such description.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import call
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import call
 
 LAST = 2**32 - 1
 

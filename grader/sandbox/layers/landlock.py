@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
-from grader.box.layers._needs import DEVICES, copies, package, readable, spare_torch, within
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
+from grader.sandbox.layers._needs import DEVICES, copies, package, readable, spare_torch, within
 
 CREATE_RULESET_VERSION = 1
 RULE_PATH_BENEATH = 1

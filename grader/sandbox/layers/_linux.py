@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from grader.box.layers import Unavailable
+from grader.sandbox.layers import Unavailable
 
 SYSCALLS: dict[str, tuple[int, int]] = {  # name: (x86_64, aarch64)
     "capget": (125, 90),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from grader.answers import Called
-from grader.box.frames import Frame
-from grader.box.replies import Content, weight
 from grader.recent import Recent
+from grader.sandbox.answers import Called
+from grader.sandbox.frames import Frame
+from grader.sandbox.replies import Content, weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ class Calls(tuple[Arguments, ...]):
         return made
 
     def request(self, of: str, function: str, after: tuple[str, ...], watch: bool) -> Frame:
-        """The request that asks a box for them; see :meth:`grader.box.box.Box.call`."""
+        """The request that asks a box for them; see :meth:`grader.sandbox.box.Box.call`."""
         key = (of, function, after, watch)
         if key not in self._requests:
             cases, body = self.packed
@@ -62,11 +62,11 @@ class Calls(tuple[Arguments, ...]):
     @cached_property
     def packed(self) -> tuple[Sequence[Mapping[str, Any]], bytes]:
         """The description of each call, and the tensors of all of them."""
-        from grader.box import payload, trees
+        from grader.sandbox import payload, values
 
         tensors: dict[str, Tensor] = {}
         described = [
-            {name: trees.pack(value, f"{number}.{name}", tensors) for name, value in arguments.items()}
+            {name: values.pack(value, f"{number}.{name}", tensors) for name, value in arguments.items()}
             for number, arguments in enumerate(self)
         ]
         return described, payload.pack(tensors)

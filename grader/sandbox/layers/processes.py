@@ -11,8 +11,8 @@ import os
 import signal
 from typing import NoReturn
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._linux import CLONE_NEWPID, PR_SET_PDEATHSIG, call, prctl, refusable, unshare
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._linux import CLONE_NEWPID, PR_SET_PDEATHSIG, call, prctl, refusable, unshare
 
 
 class Processes:

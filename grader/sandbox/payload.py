@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from grader.box.frames import WireError
+from grader.sandbox.frames import WireError
 
 HEADER_LIMIT = 1 << 18
 """Bytes that describe the tensors of one body; a million empty ones would keep their reader busy for long."""

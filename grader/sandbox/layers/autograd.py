@@ -25,8 +25,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
-from grader.box.layers import Breach, Confinement, Layer, Unavailable
-from grader.box.layers._image import Function, Image, trap, trapped
+from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._image import Function, Image, trap, trapped
 
 LIBRARY = "libtorch_cpu.so"
 
@@ -172,7 +172,7 @@ def _empty(function: FunctionType) -> None:
 
 def _late(*args: object, **kwargs: object) -> NoReturn:
     """:func:`forbidden`, for a function that lives in another module."""
-    from grader.box.layers.autograd import forbidden
+    from grader.sandbox.layers.autograd import forbidden
 
     forbidden()
 

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from grader.box import frames, payload, trees
-from grader.box.frames import Frame
-from grader.box.reports import Reports
+from grader.sandbox import frames, payload, values
+from grader.sandbox.frames import Frame
+from grader.sandbox.progress import Reports
 
 OUTPUT_LIMIT = 2000
 """Characters of what a stub prints that are kept."""
@@ -199,13 +199,13 @@ class Inside:
         after: list[Mapping[str, Any]] = []
         taken: list[int | None] = []
         for number, case in enumerate(head["cases"]):
-            arguments = {name: trees.build(described, tensors) for name, described in case.items()}
+            arguments = {name: values.build(described, tensors) for name, described in case.items()}
             if head["after"] or _trains(case):
                 # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
                 kept = {name: _contents(arguments[name]) for name in head["after"] if name in arguments}
                 with Reports(self._connection, head, arguments, kept) as reports:
                     answers.append(_answer(file, head["function"], arguments, str(number), returned))
-                describer = trees.Describer(returned)
+                describer = values.Describer(returned)
                 after.append({n: describer.describe(value, f"{number}.{n}") for n, value in kept.items()})
                 taken.append(reports.taken)
             else:
@@ -218,7 +218,7 @@ class Inside:
         return Frame(told, payload.pack(returned) if returned else b"")
 
 
-def _trains(case: Mapping[str, trees.Description]) -> bool:
+def _trains(case: Mapping[str, values.Description]) -> bool:
     """Whether there are batches to go through in a case."""
     return any("batches" in described for described in case.values())
 
@@ -228,7 +228,7 @@ def _answer(
 ) -> Mapping[str, Any]:
     """Call one function on one case and describe what came back; its numbers go among the returned."""
     try:
-        return trees.Describer(returned).describe(_apply(file.names[name], arguments), key)
+        return values.Describer(returned).describe(_apply(file.names[name], arguments), key)
     except BaseException as error:
         return {"raised": file.raised(error)}
 

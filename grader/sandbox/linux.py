@@ -17,10 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from grader.box import frames
-from grader.box.frames import Frame, WireError
-from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
+from grader.sandbox import frames
+from grader.sandbox.frames import Frame, WireError
+from grader.sandbox.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.scorecard.model import Isolation, MissingLayer
 
 ZYGOTE = "the box's parent process"
@@ -88,7 +88,7 @@ class Zygote:
     """
 
     def __init__(
-        self, hidden: Sequence[Path] = (), program: Sequence[str] = ("-m", "grader.box.zygote")
+        self, hidden: Sequence[Path] = (), program: Sequence[str] = ("-m", "grader.sandbox.zygote")
     ) -> None:
         self._control, theirs = socket.socketpair()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the zygote)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, count
 
-from grader.box.layers import Unavailable
-from grader.box.layers._linux import call, libc, machine
+from grader.sandbox.layers import Unavailable
+from grader.sandbox.layers._linux import call, libc, machine
 
 RTLD_NOLOAD = 4
 DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_GNU_HASH = 5, 6, 10, 0x6FFFFEF5

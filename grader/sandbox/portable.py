@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grader.box import frames
-from grader.box.frames import Frame, WireError
-from grader.box.layers import Confinement, Unavailable, layers
-from grader.box.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.errors import IsolationError
+from grader.sandbox import frames
+from grader.sandbox.frames import Frame, WireError
+from grader.sandbox.layers import Confinement, Unavailable, layers
+from grader.sandbox.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
 from grader.scorecard.model import Isolation, MissingLayer
 
 NAME = "subprocess"
@@ -184,8 +184,8 @@ def put_up(confinement: Confinement) -> dict[str, str | None]:
 
 def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
     """Be a box in a subprocess: put up what layers there are, connect to the judge, and serve."""
-    from grader.box.inside import Inside
-    from grader.box.zygote import warm_up
+    from grader.sandbox.student import Inside
+    from grader.sandbox.zygote import warm_up
 
     token = sys.stdin.readline().strip()
     warm_up()
