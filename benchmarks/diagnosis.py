@@ -18,11 +18,11 @@ from unittest import mock
 import classes
 from watch import EX1, cpu_s, sample
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
 from grader.sandbox.linux import Zygote
+from grader.submissions import submission
 
 MISTAKES = {
     "dcounts": "def dcounts(counts_sum_inv, dprobs):\n    return counts_sum_inv * dprobs\n",

@@ -23,7 +23,7 @@ from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
 from grader.sandbox.process import Limits, Opener
-from grader.source import Source
+from grader.submissions.source import Source
 
 ROOT = Path(__file__).parent.parent
 LIMITS = Limits(30.0, 1024)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import prepare_trajectories
@@ -26,7 +25,8 @@ from grader.reports.wording import loss_rows
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
-from grader.source import Source
+from grader.submissions import submission
+from grader.submissions.source import Source
 from grader.training import Trainer
 from grader.training_progress import watched
 

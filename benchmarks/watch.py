@@ -25,9 +25,9 @@ from pathlib import Path
 import classes
 from rich.console import Console
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.submissions import submission
 from grader.watching import screen
 from grader.watching.desk import Desk, open_desk
 from grader.watching.rounds import Round, play

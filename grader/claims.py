@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from grader.course.course import EXERCISES, REFERENCE, Course, is_course
 from grader.course.exercise import DESCENT, LOSSES, PARAMETERS, SETTINGS
 from grader.errors import GraderError
-from grader.signs import holds_tests, names_most, pairs
+from grader.submissions.recognise import holds_tests, names_most, pairs
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submissions.submission import Submission
 
 PYTHON, NOTEBOOK = ".py", ".ipynb"
 LARGEST = 20 << 20
@@ -54,7 +54,7 @@ class Claim:
 
     def read(self) -> Submission:
         """The submission as it is now."""
-        from grader import submission
+        from grader.submissions import submission
 
         return submission.read(self.whole, self.course.ids)
 
@@ -141,8 +141,8 @@ def _has_names_of_its_own(path: Path, content: bytes, course: Course, enough: in
     """
     if enough and pairs(content) < enough:
         return False
-    from grader.notebook import NotebookError, cells_of
-    from grader.script import ScriptError, is_script
+    from grader.submissions.notebooks import ScriptError, is_script
+    from grader.submissions.notebooks.reader import NotebookError, cells_of
 
     try:
         return is_script(cells_of(path.name, content), course.exercises)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from grader.course.course import Course
     from grader.gradebook import Group
-    from grader.layouts import Layout
     from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard.model import Scorecard
-    from grader.submission import Submission
+    from grader.submissions.discover import Layout
+    from grader.submissions.submission import Submission
     from grader.training import Trainer
     from grader.workshop import Workshop
 
@@ -222,8 +222,8 @@ def grade_submissions(
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
     from grader.course.settings import Settings
-    from grader.layouts import laid_out
     from grader.processors import cores
+    from grader.submissions.discover import laid_out
     from grader.workshop import Workshop
 
     # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
@@ -550,7 +550,7 @@ def train(
     own fault.
     """
     from grader.course.settings import Settings
-    from grader.layouts import laid_out
+    from grader.submissions.discover import laid_out
     from grader.training import Trainer
     from grader.workshop import Workshop
 

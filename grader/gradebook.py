@@ -12,10 +12,10 @@ from urllib.parse import quote
 from grader import roster
 from grader.errors import GraderError
 from grader.files import encoded, write_whole
-from grader.layouts import Found
 from grader.reports.book import Book, Entry, Line, Student, Thrift
 from grader.roster import Join
 from grader.store import stem
+from grader.submissions.discover import Found
 
 if TYPE_CHECKING:
     from grader.reports.table import Row

@@ -22,7 +22,7 @@ from grader.sandbox.box import Box, BoxDied
 from grader.sandbox.process import Limits, Opener
 from grader.sandbox.replies import Reply
 from grader.scorecard.model import Fault, Outcome
-from grader.source import Source
+from grader.submissions.source import Source
 from grader.trial import Trial
 
 NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)

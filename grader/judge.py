@@ -24,7 +24,6 @@ from grader.course.settings import Settings
 from grader.diagnose import diagnose, reduced
 from grader.hearing import Hearing, Hearsay
 from grader.heat import error_map, worst
-from grader.interpret import Work, interpret
 from grader.memory import Memory, Recollection
 from grader.oracle import Oracle
 from grader.sandbox.answers import Failed
@@ -43,7 +42,8 @@ from grader.scorecard.model import (
     Training,
 )
 from grader.sitting import Sitting, sittings
-from grader.submission import Submission
+from grader.submissions.notebooks.stubs import Work, interpret
+from grader.submissions.submission import Submission
 from grader.trajectory import Trajectory
 
 FRAGILE = "right for this loss, but not for other upstreams: it leans on what happens to hold here"

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from grader.course.exercise import Exercise
 from grader.recent import Recent
 from grader.scorecard.model import Gradient, Outcome, Training
-from grader.script.effects import effects
-from grader.source import Source
+from grader.submissions.notebooks.effects import effects
+from grader.submissions.source import Source
 
 UNSEEN = frozenset(
     {

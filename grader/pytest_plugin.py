@@ -96,7 +96,7 @@ class SubmissionFile(pytest.File):
 
     def text(self, cell: int | None = None) -> str:
         """The text as the judge would read it, of the file or of one of its cells; nothing where it would not."""
-        from grader.notebook import NotebookError, cells_of
+        from grader.submissions.notebooks.reader import NotebookError, cells_of
 
         handed_in = self.claim.read().files.get(self.claim.exercises[0])
         if handed_in is None:

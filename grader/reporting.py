@@ -20,7 +20,7 @@ from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
 from grader.scorecard.model import Scorecard
-from grader.submission import name_of
+from grader.submissions.submission import name_of
 
 if TYPE_CHECKING:
     from grader.gradebook import Group

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import OperatorError
-from grader.layouts import Found
 from grader.reports.book import Student
 from grader.reports.canvas import POSSIBLE
 from grader.reports.gradebook import plain
+from grader.submissions.discover import Found
 
 TITLES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "sid", "student id", "student_id", "sis user id", "id number", "username", "login"),

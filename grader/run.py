@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import submission
 from grader.errors import OperatorError
 from grader.processors import Seat, seats
 from grader.sandbox.open import Isolated, opener
+from grader.submissions import submission
 from grader.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def open_run(path: Path, workshop: Workshop, *, isolation: str) -> Iterator[Run]
     """Prepare to grade one submission in this process.
 
     Args:
-        path: the submission, as :func:`grader.submission.find` gives it.
+        path: the submission, as :func:`grader.submissions.submission.find` gives it.
         workshop: the course and the settings.
         isolation: which isolation layers must be in force.
 
@@ -114,7 +114,7 @@ def open_class(
     """Prepare to grade a class in processes of its own.
 
     Args:
-        paths: submissions, as :func:`grader.submission.find` gives them.
+        paths: submissions, as :func:`grader.submissions.submission.find` gives them.
         workshop: the course and the settings.
         store: where results go, and where they may be kept.
         isolation: which isolation layers must be in force.

@@ -16,7 +16,7 @@ from grader.course.course import REFERENCE, SHIPPED, Course
 from grader.course.exercise import SETTINGS, Exercise
 from grader.course.settings import Settings
 from grader.scorecard.model import Isolation
-from grader.submission import Submission
+from grader.submissions.submission import Submission
 
 PARTS_OF_A_PACKAGE = (".py", ".json", ".jinja", ".js", ".css")
 

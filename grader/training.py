@@ -23,7 +23,6 @@ from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
 from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
-from grader.interpret import interpret
 from grader.network import Network
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.batches import STOPPED, Batches
@@ -31,8 +30,9 @@ from grader.sandbox.box import Box, BoxDied
 from grader.sandbox.process import Limits, Opener
 from grader.sandbox.replies import Progress, Watch
 from grader.scorecard.model import Averages, Outcome, Published, Training
-from grader.source import Source
-from grader.submission import Submission
+from grader.submissions.notebooks.stubs import interpret
+from grader.submissions.source import Source
+from grader.submissions.submission import Submission
 from grader.trajectory import Autograd, Made, Trajectory, parameters
 
 NAMES = 20

@@ -12,11 +12,11 @@ from types import FrameType
 
 from rich.console import Console
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import SubmissionError
-from grader.submission import Submission
+from grader.submissions import submission
+from grader.submissions.submission import Submission
 from grader.watching.desk import Desk, open_desk
 from grader.watching.display import Display, display_on
 from grader.watching.rounds import Round, play, stale

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from grader.judge import Judge
     from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
-    from grader.submission import Submission
+    from grader.submissions.submission import Submission
 
 DEATHS = 2
 """Workers that one submission may cost before it is given up."""

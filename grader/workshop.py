@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.course.settings import Settings
-from grader.submission import Submission, Trouble
+from grader.submissions import submission
+from grader.submissions.submission import Submission, Trouble
 
 if TYPE_CHECKING:
     from grader.bench import Bench

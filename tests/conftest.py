@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge, prepare_benches
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
+from grader.submissions import submission
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,10 +14,10 @@ from builders import exercise, gradient, perfect, sample, scorecard
 from grader import reporting
 from grader.errors import GraderFault, OperatorError
 from grader.gradebook import Group
-from grader.layouts import Found
 from grader.reports.book import Student
 from grader.reports.context import ReportContext
 from grader.scorecard.model import Outcome
+from grader.submissions.discover import Found
 
 
 @pytest.mark.parametrize(

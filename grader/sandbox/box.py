@@ -44,7 +44,7 @@ from grader.sandbox.process import Limits, Process, how_it_died
 from grader.sandbox.replies import Progress, Reply, Watch
 from grader.sandbox.requests import Arguments, Calls
 from grader.scorecard.model import Outcome
-from grader.source import Source
+from grader.submissions.source import Source
 
 
 class BoxDied(Exception):

@@ -15,7 +15,7 @@ from grader.sandbox.open import Isolated, opener
 if TYPE_CHECKING:
     from grader.judge import Judge
     from grader.scorecard.model import Scorecard
-    from grader.submission import Submission
+    from grader.submissions.submission import Submission
 
 
 @dataclass(frozen=True)

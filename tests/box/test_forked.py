@@ -13,7 +13,7 @@ from grader.errors import IsolationError
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
-from grader.source import Source
+from grader.submissions.source import Source
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="boxes are forked from a parent on Linux alone"

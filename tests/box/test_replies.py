@@ -20,7 +20,7 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
 from grader.sandbox.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, weight
 from grader.sandbox.requests import REPLIES_BYTES, Calls, no_replies
-from grader.source import Source
+from grader.submissions.source import Source
 from tests.box.test_frames import Genuine, box
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")

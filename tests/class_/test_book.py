@@ -20,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader import gradebook
-from grader.layouts import Found
 from grader.reports import book_csv, book_html
 from grader.reports.book import Book, Entry, Line, Student, Thrift
 from grader.scorecard.model import Hint, Outcome, SubmissionId
+from grader.submissions.discover import Found
 from tests.reports.builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, untouched
 
 HINT = Hint("missing_path", "A path is missing.", "counts_sum = counts.sum(1, keepdim=True)")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from grader import archive, submission
 from grader.errors import OperatorError, SubmissionError
-from grader.layouts import laid_out
-from grader.owners import members
+from grader.submissions import archive, submission
+from grader.submissions.discover import laid_out
+from grader.submissions.platforms import members
 
 IDS = ("ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm")
 EX1, EX2 = "ex1_step_by_step.py", "ex2_cross_entropy.py"

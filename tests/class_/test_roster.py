@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from grader.errors import OperatorError
-from grader.layouts import Found
 from grader.reports.book import Student
 from grader.roster import join, load
+from grader.submissions.discover import Found
 
 ADA = Student("u1", "Ada Lovelace", "ada@example.edu")
 BEN = Student("u2", "Okri, Ben", "b.okri@example.edu")

@@ -11,7 +11,7 @@ import pytest
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.scorecard.model import Isolation, MissingLayer
-from grader.submission import Submission
+from grader.submissions.submission import Submission
 from grader.terms import Terms
 from tests.conftest import ROOT
 

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grader import diagnose as package
-from grader import submission
 from grader.bench import Trial
 from grader.check import Verdict, check
 from grader.course.exercise import tensor_of
@@ -18,6 +17,7 @@ from grader.diagnose import diagnose, reduced
 from grader.judge import Judge
 from grader.sandbox.answers import Failed, Returned
 from grader.scorecard.model import Hint, Outcome
+from grader.submissions import submission
 from tests.diagnose.desk import Desk, Tried
 
 HINT = Hint("sign", "Right but for its sign. And the evidence.", "b = -a")

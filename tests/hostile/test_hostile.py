@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from grader import submission
 from grader.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
@@ -23,6 +22,7 @@ from grader.judge import Judge, prepare_benches
 from grader.reports import files
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
+from grader.submissions import submission
 from tests.hostile.entries import FAMILIES, FIRST, HONEST, Entry, is_one_of, read
 from tests.hostile.malformed import MALFORMED, NAMES, Malformed
 from tests.wanted import not_to_be_had

@@ -11,7 +11,7 @@ import pytest
 from grader.bench import Bench
 from grader.judge import Judge
 from grader.scorecard.model import Gradient
-from grader.submission import HandedIn, Submission
+from grader.submissions.submission import HandedIn, Submission
 from tests.notebook.build import Piece, notebook, pieces
 
 Graded = Mapping[str, Mapping[str, Gradient]]

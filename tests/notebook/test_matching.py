@@ -11,12 +11,12 @@ import pytest
 
 from grader.course.course import Course
 from grader.course.forward import Forward
-from grader.notebook import read_cells
-from grader.script import matching, translate
-from grader.script.algebra import size, tree
-from grader.script.cell import Cell
-from grader.script.matching import EFFORT, EFFORT_IN_ALL, Effort, Match, match
-from grader.script.program import Program
+from grader.submissions.notebooks import matching, translate
+from grader.submissions.notebooks.algebra import size, tree
+from grader.submissions.notebooks.cell import Cell
+from grader.submissions.notebooks.matching import EFFORT, EFFORT_IN_ALL, Effort, Match, match
+from grader.submissions.notebooks.program import Program
+from grader.submissions.notebooks.reader import read_cells
 from tests.notebook.build import DATA, stored
 
 BEFORE = """\
@@ -232,7 +232,7 @@ def test_an_honest_script_takes_little_of_the_effort(
         return match(program, forward, effort)
 
     for user in ("translate", "training"):
-        monkeypatch.setattr(sys.modules[f"grader.script.{user}"], "match", taken_down)
+        monkeypatch.setattr(sys.modules[f"grader.submissions.notebooks.{user}"], "match", taken_down)
     translate(read_cells(stored(name)), course.exercises, "a.py", "a.ipynb")
     assert 0 < 5 * made[0].spent < EFFORT_IN_ALL
     assert len(set(map(id, made))) == 1

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from grader.interpret import Work
 from grader.scorecard.model import Difference, Gradient, Hint, Outcome
-from grader.script import Origins, Translation
-from grader.submission import HandedIn
+from grader.submissions.notebooks import Origins, Translation
+from grader.submissions.notebooks.stubs import Work
+from grader.submissions.submission import HandedIn
 from tests.notebook.build import Piece, pieces
 from tests.notebook.conftest import NotebookDesk, lost, outcomes
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.course.course import Course
-from grader.notebook import read_cells
-from grader.script import translate
+from grader.submissions.notebooks import translate
+from grader.submissions.notebooks.reader import read_cells
 from tests.conftest import ROOT
 from tests.notebook.build import Piece, notebook, pieces
 

@@ -12,9 +12,9 @@ import nbformat.reader
 import pytest
 
 from grader.course.course import Course
-from grader.notebook import CELLS_LIMIT, CODE_LIMIT, NotebookError, cells_of, read_cells
-from grader.script import Cell, ScriptError, Translation, syntax, translate
-from grader.script.program import Program
+from grader.submissions.notebooks import Cell, ScriptError, Translation, syntax, translate
+from grader.submissions.notebooks.program import Program
+from grader.submissions.notebooks.reader import CELLS_LIMIT, CODE_LIMIT, NotebookError, cells_of, read_cells
 from tests.notebook.build import notebook, stored
 
 

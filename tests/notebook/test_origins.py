@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from grader.course.course import Course
-from grader.notebook import cells_of
 from grader.scorecard.model import Fault
-from grader.script import is_script, translate
+from grader.submissions.notebooks import is_script, translate
+from grader.submissions.notebooks.reader import cells_of
 from tests.conftest import ROOT
 from tests.notebook.build import DATA, notebook, pieces
 from tests.notebook.conftest import NotebookDesk

@@ -14,7 +14,7 @@ from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.judge import Judge
 from grader.scorecard.model import Scorecard
-from grader.submission import Submission
+from grader.submissions.submission import Submission
 from grader.watching.desk import Desk
 from tests.conftest import ROOT
 

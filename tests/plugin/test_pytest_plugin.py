@@ -22,7 +22,7 @@ from grader.course.settings import Settings
 from grader.errors import IsolationError
 from grader.pytest_plugin import stub_line
 from grader.scorecard.model import Outcome, Scorecard
-from grader.submission import Submission
+from grader.submissions.submission import Submission
 from grader.watching.desk import Desk
 from tests.conftest import ROOT
 from tests.plugin.conftest import EX1, EX2, EX3, IMPORTED, Recorder, Student, collected, words

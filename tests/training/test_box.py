@@ -15,7 +15,7 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
 from grader.sandbox.replies import Progress, read_answer
 from grader.scorecard.model import Outcome
-from grader.source import Source
+from grader.submissions.source import Source
 
 LIMITS = Limits(20, 512)
 STEPS = 4000

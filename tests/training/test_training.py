@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader import submission
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.curve import POINTS, curve
@@ -19,6 +18,7 @@ from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
+from grader.submissions import submission
 from grader.training import LOST, Moment, Show, Trainer
 from tests.conftest import ROOT
 from tests.training.lecture import EXERCISE, FAST, LOOP

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from grader import submission
 from grader.judge import Judge
 from grader.memory import Memory, looks
 from grader.sandbox.box import Box
 from grader.scorecard.model import ExerciseResult
-from grader.source import Source
+from grader.submissions import submission
+from grader.submissions.source import Source
 from grader.watching.desk import Desk
 from grader.watching.rounds import play
 from tests.conftest import ROOT

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grader import submission
 from grader.judge import Judge
 from grader.scorecard.model import Outcome, Scorecard
-from grader.submission import Submission
+from grader.submissions import submission
+from grader.submissions.submission import Submission
 from grader.watching import plain, screen
 from grader.watching.desk import Desk
 from grader.watching.rounds import Round, play, stale

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.course.exercise import Exercise
-from grader.script.cell import Origin
-from grader.script.effects import reads_grad
-from grader.script.naming import Given, Naming
-from grader.script.program import Program, Statement
-from grader.script.slicing import Slice
+from grader.submissions.notebooks.cell import Origin
+from grader.submissions.notebooks.effects import reads_grad
+from grader.submissions.notebooks.naming import Given, Naming
+from grader.submissions.notebooks.program import Program, Statement
+from grader.submissions.notebooks.slicing import Slice
 
 HEADER = """\
 import builtins

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import Forward
 from grader.scorecard.model import Fault, Hint
-from grader.script.cell import Cell, Origin
-from grader.script.matching import Effort, match
-from grader.script.naming import Naming
-from grader.script.program import Program, ScriptError
-from grader.script.slicing import Slicer
-from grader.script.source import HEADER, Line, Writer, missing, numbered
-from grader.script.training import training_of
-from grader.script.versions import Choice, Versions
+from grader.submissions.notebooks.cell import Cell, Origin
+from grader.submissions.notebooks.matching import Effort, match
+from grader.submissions.notebooks.naming import Naming
+from grader.submissions.notebooks.program import Program, ScriptError
+from grader.submissions.notebooks.slicing import Slicer
+from grader.submissions.notebooks.training_loop import training_of
+from grader.submissions.notebooks.versions import Choice, Versions
+from grader.submissions.notebooks.writer import HEADER, Line, Writer, missing, numbered
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from grader.script.cell import Cell
+from grader.submissions.notebooks.cell import Cell
 
 SUFFIX = ".ipynb"
 

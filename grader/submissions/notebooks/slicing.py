@@ -11,9 +11,9 @@ from functools import cached_property
 
 from grader.course.exercise import Exercise, tensor_of
 from grader.scorecard.model import Hint
-from grader.script.naming import COMPARES, Given, Naming
-from grader.script.program import Change, Program, ScriptError, Statement
-from grader.script.versions import Version, Versions
+from grader.submissions.notebooks.naming import COMPARES, Given, Naming
+from grader.submissions.notebooks.program import Change, Program, ScriptError, Statement
+from grader.submissions.notebooks.versions import Version, Versions
 
 NEEDS_LIMIT = 100_000
 """Times that a statement needs a value, in all slices of a script; an honest one has some hundred."""

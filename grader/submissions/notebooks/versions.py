@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.course.exercise import Exercise, tensor_of
-from grader.script.naming import Naming
-from grader.script.program import Change, Program, Statement
+from grader.submissions.notebooks.naming import Naming
+from grader.submissions.notebooks.program import Change, Program, Statement
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from grader import archive
-from grader.portfolio import ZIP, Piece, exercise_of
+from grader.submissions import archive
+from grader.submissions.collect import ZIP, Piece, exercise_of
 
 METADATA = "submission_metadata.yml"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.course.forward import LOSS, Forward, Step
-from grader.script.algebra import (
+from grader.submissions.notebooks.algebra import (
     Name,
     Node,
     Number,
@@ -26,7 +26,7 @@ from grader.script.algebra import (
     total,
     tree,
 )
-from grader.script.program import Program, Statement
+from grader.submissions.notebooks.program import Program, Statement
 
 EFFORT = 5_000
 """Units of work, at most, for one line, one for two parts compared; an honest one takes some hundreds."""

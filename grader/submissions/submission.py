@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.errors import SubmissionError
-from grader.source import Source
+from grader.submissions.source import Source
 
 SIZE_LIMIT = 1 << 20
 """Bytes of one file; a hand-written backward pass is a few thousand."""

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from grader import archive, submission
 from grader.errors import OperatorError
-from grader.submission import Trouble
+from grader.submissions import archive, submission
+from grader.submissions.submission import Trouble
 
 ZIP = ".zip"
 SUFFIXES = (submission.PYTHON, submission.NOTEBOOK)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from grader.course.forward import LOSS
-from grader.script.cell import Cell, Origin
-from grader.script.effects import Effects, Mutators, effects, mutator, storage_root
-from grader.script.syntax import Parser, Written
+from grader.submissions.notebooks.cell import Cell, Origin
+from grader.submissions.notebooks.effects import Effects, Mutators, effects, mutator, storage_root
+from grader.submissions.notebooks.syntax import Parser, Written
 
 MARKER = re.compile(r"[\W_]*(?:ex|exc?er\w{0,8}(?<!s))[\W_]{0,3}(\d{1,3})(?![\d.])", re.I)
 """What opens an exercise in a heading or a comment, however it is spelt."""

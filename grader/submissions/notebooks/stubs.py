@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from grader.course.exercise import Exercise
 from grader.diagnose import reduced
-from grader.notebook import NotebookError, cells_of
 from grader.scorecard.model import Gradient, Hint
-from grader.script import ScriptError, Translation, translate
-from grader.source import Source
-from grader.submission import HandedIn
+from grader.submissions.notebooks import ScriptError, Translation, translate
+from grader.submissions.notebooks.reader import NotebookError, cells_of
+from grader.submissions.source import Source
+from grader.submissions.submission import HandedIn
 
 GENERATED = "script.py"
 """What the box calls the stubs made from a script; a student sees their own cells and lines instead."""

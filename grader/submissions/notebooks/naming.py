@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from grader.course.forward import Forward
-from grader.script.matching import Match
-from grader.script.program import Program, Statement, Storage
-from grader.signs import SPELLINGS
+from grader.submissions.notebooks.matching import Match
+from grader.submissions.notebooks.program import Program, Statement, Storage
+from grader.submissions.recognise import SPELLINGS
 
 VARIANT = re.compile(
     r"_?(?:fast|closed|direct|new|short|simple|quick|analytic\w*|alt|ex\d|v?\d|manual|one\w*)_?|_+"

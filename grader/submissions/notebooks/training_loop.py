@@ -15,10 +15,10 @@ from functools import cached_property
 
 from grader.course.exercise import Exercise, Function, tensor_of
 from grader.course.forward import LOSS
-from grader.script.matching import Effort, match
-from grader.script.naming import Naming, made_sizes
-from grader.script.program import Program, Statement
-from grader.script.source import Line, indented, statement_lines
+from grader.submissions.notebooks.matching import Effort, match
+from grader.submissions.notebooks.naming import Naming, made_sizes
+from grader.submissions.notebooks.program import Program, Statement
+from grader.submissions.notebooks.writer import Line, indented, statement_lines
 
 LOOPS_LIMIT = 8
 """Loops that are looked at, the last ones; the completed lecture has one."""

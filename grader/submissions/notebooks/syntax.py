@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from grader.script.cell import Cell, Origin
+from grader.submissions.notebooks.cell import Cell, Origin
 
 MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*|\w[\w, ]*=\s*[%!].*)$")
 CELL_MAGIC = re.compile(r"\s*%%(\w+)")

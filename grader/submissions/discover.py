@@ -4,7 +4,7 @@
   laid out anew;
 * a flat folder of files ``name_ex1_step_by_step.py``;
 * what Moodle, Canvas and Gradescope give when one asks for all submissions, as a zip or unpacked: see
-  :mod:`grader.owners`.
+  :mod:`grader.submissions.platforms`.
 
 Whoever handed in anything has a folder, also where nothing in it can be graded, and is told why.
 """
@@ -19,10 +19,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from grader import archive, submission
 from grader.errors import SubmissionError
-from grader.owners import METADATA, Owner, Owners, Persons, strays_and_folders, tells
-from grader.portfolio import (
+from grader.store import RECORDS
+from grader.submissions import archive, submission
+from grader.submissions.collect import (
     SUFFIXES,
     ZIP,
     Piece,
@@ -33,8 +33,8 @@ from grader.portfolio import (
     pieces_in,
     safe,
 )
-from grader.store import RECORDS
-from grader.submission import Trouble
+from grader.submissions.platforms import METADATA, Owner, Owners, Persons, strays_and_folders, tells
+from grader.submissions.submission import Trouble
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Found:
     """One submission, and by what else than its folder's name its student may be known.
 
     Args:
-        path: a folder or a file, as :func:`grader.submission.read` takes it.
+        path: a folder or a file, as :func:`grader.submissions.submission.read` takes it.
         known_as: for each of those who handed it in together: ids, addresses and names.
         trouble: what was handed in and cannot be taken.
     """
