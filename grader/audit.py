@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader import template
-from grader.bench import Bench
+from grader.checks.suite import Bench
 from grader.course.exercise import tensor_of
 
 

@@ -12,8 +12,9 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from grader.bench import Asked, Bench, Told
-from grader.check import NOT_RUN, Verdict, check
+from grader.checks.check import Trial
+from grader.checks.compare import NOT_RUN, Verdict, check
+from grader.checks.suite import Asked, Bench, Told
 from grader.course.exercise import Exercise, Function
 from grader.course.forward import did_you_mean
 from grader.memory import FLEETING
@@ -23,7 +24,6 @@ from grader.sandbox.process import Limits, Opener
 from grader.sandbox.replies import Reply
 from grader.scorecard.model import Fault, Outcome
 from grader.submissions.source import Source
-from grader.trial import Trial
 
 NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
 """Failures that a fresh box is not tried for: one would be the same there, the other would cost as much again."""

@@ -15,17 +15,18 @@ from functools import cached_property
 import torch
 
 import grader
-from grader.bench import Bench, largest
-from grader.cases import RANDOM, cases
-from grader.check import Verdict, compare
+from grader.checks.cases import RANDOM, cases
+from grader.checks.compare import Verdict, compare
+from grader.checks.descent import Trajectory
+from grader.checks.error_map import error_map, worst
+from grader.checks.oracle import Oracle
+from grader.checks.suite import Bench, largest
 from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
 from grader.diagnose import diagnose, reduced
 from grader.hearing import Hearing, Hearsay
-from grader.heat import error_map, worst
 from grader.memory import Memory, Recollection
-from grader.oracle import Oracle
 from grader.sandbox.answers import Failed
 from grader.sandbox.process import Opener
 from grader.scorecard.model import (
@@ -44,7 +45,6 @@ from grader.scorecard.model import (
 from grader.sitting import Sitting, sittings
 from grader.submissions.notebooks.stubs import Work, interpret
 from grader.submissions.submission import Submission
-from grader.trajectory import Trajectory
 
 FRAGILE = "right for this loss, but not for other upstreams: it leans on what happens to hold here"
 UNKNOWN = Difference(None, None)

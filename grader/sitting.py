@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from grader.bench import Bench
+from grader.checks.suite import Bench
 from grader.course.exercise import Function, tensor_of
 from grader.course.settings import Settings
 from grader.sandbox.process import Limits

@@ -9,11 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.check import Verdict, check
+from grader.checks.compare import Verdict, check
+from grader.checks.descent import Trajectory, losses, parameters
 from grader.course.exercise import LOSSES, PARAMETERS
 from grader.sandbox.answers import Called, Failed, Returned
 from grader.scorecard.model import Hint, Outcome
-from grader.trajectory import Trajectory, losses, parameters
 
 NOTICED = 3
 """A wrong learning rate shows in the loss within so many steps after it should have changed."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from grader.cases import cases
+from grader.checks.cases import cases
 from grader.course.exercise import Exercise, Function, tensor_of
 from grader.course.forward import LOSS, Values
 from grader.errors import CourseError, OperatorError

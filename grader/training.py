@@ -18,10 +18,11 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
+from grader.checks.descent import Autograd, Made, Trajectory, parameters
+from grader.checks.loss_curve import UNKNOWN, side
 from grader.course.course import Course
 from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
-from grader.curve import UNKNOWN, side
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
 from grader.sandbox.answers import Called, Failed
@@ -33,7 +34,6 @@ from grader.scorecard.model import Averages, Outcome, Published, Training
 from grader.submissions.notebooks.stubs import interpret
 from grader.submissions.source import Source
 from grader.submissions.submission import Submission
-from grader.trajectory import Autograd, Made, Trajectory, parameters
 
 NAMES = 20
 """How many names are drawn from a trained network."""

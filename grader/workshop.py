@@ -15,7 +15,7 @@ from grader.submissions import submission
 from grader.submissions.submission import Submission, Trouble
 
 if TYPE_CHECKING:
-    from grader.bench import Bench
+    from grader.checks.suite import Bench
     from grader.judge import Judge
     from grader.sandbox.process import Opener
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.check import check
-from grader.oracle import Truth
+from grader.checks.compare import check
+from grader.checks.oracle import Truth
 from grader.sandbox.answers import Described, Failed, Other, Returned
 from grader.scorecard.model import Outcome
 

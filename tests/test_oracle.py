@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from grader.cases import cases
+from grader.checks.cases import cases
+from grader.checks.oracle import Blind, Oracle
 from grader.course.course import Course
 from grader.course.exercise import tensor_of
-from grader.oracle import Blind, Oracle
 
 
 @pytest.fixture(scope="module")

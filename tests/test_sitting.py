@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from grader.bench import Bench
+from grader.checks.suite import Bench
 from grader.course.settings import Settings
 from grader.judge import Judge
 from grader.sandbox.box import Box

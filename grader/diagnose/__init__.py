@@ -19,14 +19,14 @@ from typing import Protocol, cast
 
 import torch
 
-from grader.bench import Bench
-from grader.check import Verdict
+from grader.checks.check import Trial
+from grader.checks.compare import Verdict
+from grader.checks.suite import Bench
 from grader.course.exercise import tensor_of
 from grader.diagnose import families
 from grader.diagnose.scene import Inquiry, Knowledge
 from grader.diagnose.words import Flaw, kinds
 from grader.scorecard.model import Hint, Outcome
-from grader.trial import Trial
 
 SILENT = frozenset(
     {

@@ -8,10 +8,10 @@ from types import CodeType
 
 from torch import Tensor
 
+from grader.checks.oracle import Run
 from grader.course.forward import LOSS, Values
 from grader.diagnose.lines import PART, Line
 from grader.diagnose.scene import Inquiry, Piece
-from grader.oracle import Run
 
 Upstream = Callable[[Run], Tensor | None]
 Change = Callable[[Run], Values]

@@ -15,18 +15,18 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor
 
-from grader.bench import Bench
-from grader.cases import RANDOM
-from grader.check import Verdict, check
+from grader.checks.cases import RANDOM
+from grader.checks.check import Trial
+from grader.checks.compare import Verdict, check
+from grader.checks.oracle import ROUNDING, Oracle, Run, Truth
+from grader.checks.suite import Bench
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import LOSS, Values
 from grader.diagnose.lines import Line, read
 from grader.diagnose.numbers import Sizes
 from grader.diagnose.words import Mend
-from grader.oracle import ROUNDING, Oracle, Run, Truth
 from grader.sandbox.answers import Returned
 from grader.scorecard.model import Outcome
-from grader.trial import Trial
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grader.checks.oracle import Truth
 from grader.diagnose.numbers import Factor, constant, understand
 from grader.diagnose.pieces import Part, parts
 from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint, kinds, listed, quoted
-from grader.oracle import Truth
 from grader.scorecard.model import Hint
 
 

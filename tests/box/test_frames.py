@@ -18,8 +18,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.check import check
-from grader.oracle import Truth
+from grader.checks.compare import check
+from grader.checks.oracle import Truth
 from grader.sandbox import frames, payload
 from grader.sandbox.answers import Returned
 from grader.sandbox.box import Box, BoxDied

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from grader.bench import Bench, Trial
-from grader.cases import cases
-from grader.check import NOT_RUN, Verdict, check
+from grader.checks.cases import cases
+from grader.checks.compare import NOT_RUN, Verdict, check
+from grader.checks.oracle import Oracle
+from grader.checks.suite import Bench, Trial
 from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.diagnose import diagnose
-from grader.oracle import Oracle
 from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Fault, Hint, Outcome
 from tests.cells import Cell

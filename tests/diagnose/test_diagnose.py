@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grader import diagnose as package
-from grader.bench import Trial
-from grader.check import Verdict, check
+from grader.checks.compare import Verdict, check
+from grader.checks.suite import Trial
 from grader.course.exercise import tensor_of
 from grader.diagnose import diagnose, reduced
 from grader.judge import Judge

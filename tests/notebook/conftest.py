@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.bench import Bench
+from grader.checks.suite import Bench
 from grader.judge import Judge
 from grader.scorecard.model import Gradient
 from grader.submissions.submission import HandedIn, Submission

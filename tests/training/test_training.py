@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.checks.loss_curve import POINTS, curve
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.curve import POINTS, curve
 from grader.errors import OperatorError, SubmissionError
 from grader.network import Network
 from grader.sandbox.linux import Zygote

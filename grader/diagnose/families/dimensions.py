@@ -11,6 +11,7 @@ from types import CodeType
 import torch
 from torch import Tensor
 
+from grader.checks.oracle import Run
 from grader.course.forward import Values
 from grader.diagnose.lines import Line, OtherDim
 from grader.diagnose.pieces import Part, parts, routes
@@ -19,7 +20,6 @@ from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
 from grader.diagnose.weights import is_near
 from grader.diagnose.words import quoted
-from grader.oracle import Run
 from grader.scorecard.model import Hint
 
 ORDER = 79

@@ -8,12 +8,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from grader.checks.oracle import Run
 from grader.diagnose.families.operands import Found, stand_ins
 from grader.diagnose.pieces import gradient
 from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import hint
-from grader.oracle import Run
 from grader.scorecard.model import Hint
 
 ORDER = 88

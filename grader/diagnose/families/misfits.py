@@ -9,13 +9,13 @@ from itertools import chain, combinations
 import torch
 from torch import Tensor
 
+from grader.checks.check import Trial
 from grader.course.forward import Values
 from grader.diagnose.families.dimensions import BACK, called
 from grader.diagnose.lines import Line
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, quoted
 from grader.scorecard.model import Hint, Outcome
-from grader.trial import Trial
 
 # After products: a factor turned the wrong way is told by its numbers, too.
 ORDER = 26

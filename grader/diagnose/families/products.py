@@ -8,11 +8,11 @@ from itertools import permutations, product
 import torch
 from torch import Tensor
 
+from grader.checks.check import Trial
 from grader.diagnose.pieces import Part, parts
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.words import hint, quoted
 from grader.scorecard.model import Hint, Outcome
-from grader.trial import Trial
 
 ORDER = 25
 

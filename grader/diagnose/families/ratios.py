@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from grader.checks.oracle import Run
 from grader.diagnose.families.operands import Found, stand_ins
 from grader.diagnose.lines import Line
 from grader.diagnose.pieces import Alteration, Part, back, gradient, parts
@@ -15,7 +16,6 @@ from grader.diagnose.scene import Inquiry, Piece
 from grader.diagnose.variants import Variant
 from grader.diagnose.variants import explain as explained
 from grader.diagnose.words import quoted
-from grader.oracle import Run
 from grader.scorecard.model import Hint
 
 ORDER = 81

@@ -14,6 +14,7 @@ from itertools import combinations, permutations
 
 from torch import Tensor
 
+from grader.checks.oracle import Run
 from grader.course.forward import Values
 from grader.diagnose.lines import PART, Line
 from grader.diagnose.numbers import Factor, Sizes, understand
@@ -21,7 +22,6 @@ from grader.diagnose.pieces import arriving
 from grader.diagnose.scene import Inquiry, Piece, Scene
 from grader.diagnose.weights import COARSE
 from grader.diagnose.words import Flaw, Mend, hint, kinds, quoted
-from grader.oracle import Run
 from grader.scorecard.model import Outcome
 
 ORDER = 20

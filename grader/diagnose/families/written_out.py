@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from grader.cases import LECTURE
+from grader.checks.cases import LECTURE
+from grader.checks.oracle import Run
 from grader.course.forward import Values
 from grader.diagnose.numbers import constant, written_out
 from grader.diagnose.pieces import Alteration, Part, arriving, back, parts, routes
 from grader.diagnose.scene import Inquiry
 from grader.diagnose.weights import COARSE, fitted
 from grader.diagnose.words import hint
-from grader.oracle import Run
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 40

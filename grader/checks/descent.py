@@ -1,6 +1,6 @@
 """The truth about a descent: the same steps made by autograd, and how far rounding may carry a right one.
 
-As for a single gradient (see :mod:`grader.oracle`) the truth is autograd's in float64, and the envelope is
+As for a single gradient (see :mod:`grader.checks.oracle`) the truth is autograd's in float64, and the envelope is
 measured: the descent is made again with every forward value, gradient and parameter disturbed by one float32
 rounding a step, and once more in float32. What rounding does to a descent grows along it, and is measured so.
 """
@@ -17,18 +17,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grader.cases import Case, draw_case
+from grader.checks.cases import Case, draw_case
+from grader.checks.check import Trial
+from grader.checks.loss_curve import side
+from grader.checks.oracle import ROUNDING, Truth
 from grader.course.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
 from grader.course.forward import LOSS, Forward, Values
 from grader.course.wordlist import Words
-from grader.curve import side
 from grader.errors import CourseError
-from grader.oracle import ROUNDING, Truth
 from grader.sandbox.answers import Answer, Called, Failed, Numbers, Other, Returned, item
 from grader.sandbox.batches import Batches, Drawing
 from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome, Training
-from grader.trial import Trial
 
 POOL = 1 << 18
 """How many random numbers a disturbed descent takes its noise from, again and again."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from grader.oracle import Truth
+from grader.checks.oracle import Truth
 from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Difference, Outcome
 

@@ -17,7 +17,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.cases import Case, floats
+from grader.checks.cases import Case, floats
 from grader.course.forward import LOSS, Step, Values
 from grader.recent import Recent
 

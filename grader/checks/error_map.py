@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from grader.oracle import Truth
+from grader.checks.oracle import Truth
 from grader.scorecard.model import ErrorMap, Worst
 
 ROWS, COLUMNS = 32, 64

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from grader.oracle import Truth
+from grader.checks.oracle import Truth
 from grader.sandbox.answers import Answer, Called, Failed, Other, item
 from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
@@ -49,7 +49,7 @@ class Trial:
         arguments: what the function is called with.
         truth: what it should answer.
         decides: whether points hang on it; elsewhere a failure is a note.
-        derived: the truth vanishes although the stub's upstreams are random; see :func:`grader.check.check`.
+        derived: the truth vanishes although the stub's upstreams are random; see :func:`grader.checks.compare.check`.
         call: the call's position among those of the function.
         extract: which part of the answer it is about.
     """

@@ -13,11 +13,13 @@ from typing import Any
 
 import torch
 
-from grader.cases import RANDOM, Case
-from grader.check import Verdict, check, compare
+from grader.checks.cases import RANDOM, Case
+from grader.checks.check import Trial, part
+from grader.checks.compare import Verdict, check, compare
+from grader.checks.descent import Trajectory
+from grader.checks.oracle import Blind, Oracle, Truth
 from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.course.forward import LOSS
-from grader.oracle import Blind, Oracle, Truth
 from grader.recent import Recent
 from grader.sandbox import values
 from grader.sandbox.answers import Called, Failed
@@ -25,8 +27,6 @@ from grader.sandbox.replies import Content, read_answer, weight
 from grader.sandbox.requests import Arguments, Calls, Replies, no_replies
 from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome
 from grader.stumble import explain
-from grader.trajectory import Trajectory
-from grader.trial import Trial, part
 
 Reference = Mapping[str, Callable[..., Any]]
 
