@@ -24,8 +24,8 @@ from grader.checks.suite import Bench, largest
 from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
-from grader.diagnose import diagnose, reduced
 from grader.hearing import Hearing, Hearsay
+from grader.hints import diagnose, reduced
 from grader.memory import Memory, Recollection
 from grader.sandbox.answers import Failed
 from grader.sandbox.process import Opener

@@ -20,13 +20,13 @@ from grader.checks.descent import Trajectory
 from grader.checks.oracle import Blind, Oracle, Truth
 from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.course.forward import LOSS
+from grader.hints.descent import explain
 from grader.recent import Recent
 from grader.sandbox import values
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.replies import Content, read_answer, weight
 from grader.sandbox.requests import Arguments, Calls, Replies, no_replies
 from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome
-from grader.stumble import explain
 
 Reference = Mapping[str, Callable[..., Any]]
 

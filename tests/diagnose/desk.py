@@ -16,7 +16,7 @@ from grader.checks.oracle import Oracle
 from grader.checks.suite import Bench, Trial
 from grader.course.course import Course
 from grader.course.exercise import Exercise
-from grader.diagnose import diagnose
+from grader.hints import diagnose
 from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Fault, Hint, Outcome
 from tests.cells import Cell

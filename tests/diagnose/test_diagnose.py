@@ -9,11 +9,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader import diagnose as package
+from grader import hints as package
 from grader.checks.compare import Verdict, check
 from grader.checks.suite import Trial
 from grader.course.exercise import tensor_of
-from grader.diagnose import diagnose, reduced
+from grader.hints import diagnose, reduced
 from grader.judge import Judge
 from grader.sandbox.answers import Failed, Returned
 from grader.scorecard.model import Hint, Outcome

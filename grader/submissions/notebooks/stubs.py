@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grader.course.exercise import Exercise
-from grader.diagnose import reduced
+from grader.hints import reduced
 from grader.scorecard.model import Gradient, Hint
 from grader.submissions.notebooks import ScriptError, Translation, translate
 from grader.submissions.notebooks.reader import NotebookError, cells_of

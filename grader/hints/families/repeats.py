@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from grader.checks.oracle import Run
-from grader.diagnose.lines import PART, Line
-from grader.diagnose.pieces import Alteration, Part, arriving, back, parts
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.words import quoted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.lines import PART, Line
+from grader.hints.pieces import Alteration, Part, arriving, back, parts
+from grader.hints.text import quoted
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 ORDER = 70

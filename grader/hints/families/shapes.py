@@ -16,12 +16,12 @@ from torch import Tensor
 
 from grader.checks.oracle import Run
 from grader.course.forward import Values
-from grader.diagnose.lines import PART, Line
-from grader.diagnose.numbers import Factor, Sizes, understand
-from grader.diagnose.pieces import arriving
-from grader.diagnose.scene import Inquiry, Piece, Scene
-from grader.diagnose.weights import COARSE
-from grader.diagnose.words import Flaw, Mend, hint, kinds, quoted
+from grader.hints.inquiry import Inquiry, Piece, Scene
+from grader.hints.lines import PART, Line
+from grader.hints.numbers import Factor, Sizes, understand
+from grader.hints.pieces import arriving
+from grader.hints.text import Flaw, Mend, hint, kinds, quoted
+from grader.hints.weights import COARSE
 from grader.scorecard.model import Outcome
 
 ORDER = 20

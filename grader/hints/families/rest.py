@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from grader.diagnose.lines import Line
-from grader.diagnose.pieces import Alteration, Part, back, parts
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.words import hint, listed, quoted
+from grader.hints.inquiry import Inquiry
+from grader.hints.lines import Line
+from grader.hints.pieces import Alteration, Part, back, parts
+from grader.hints.text import hint, listed, quoted
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 99

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from grader.checks.oracle import Run
 from grader.course.forward import Values
-from grader.diagnose.lines import Line, OtherDim
-from grader.diagnose.pieces import Part, parts, routes
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.weights import is_near
-from grader.diagnose.words import quoted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.lines import Line, OtherDim
+from grader.hints.pieces import Part, parts, routes
+from grader.hints.text import quoted
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
+from grader.hints.weights import is_near
 from grader.scorecard.model import Hint
 
 ORDER = 79

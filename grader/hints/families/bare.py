@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.diagnose.families.upstreams import without_upstream
-from grader.diagnose.pieces import parts
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.words import hint
+from grader.hints.families.upstreams import without_upstream
+from grader.hints.inquiry import Inquiry
+from grader.hints.pieces import parts
+from grader.hints.text import hint
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 # Before factors: a derivative that happens to be n times the gradient is still a derivative.

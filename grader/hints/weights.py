@@ -9,8 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from grader.diagnose.pieces import Part
-from grader.diagnose.scene import Inquiry, View
+from grader.hints.inquiry import Inquiry, View
+from grader.hints.pieces import Part
 
 COARSE = 1e-3
 """How near, relative to its largest entry, an answer must come to an explanation to be checked in full."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from grader.checks.oracle import Run
-from grader.diagnose.families.shares import weighted
-from grader.diagnose.pieces import Part, routes
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.weights import DEPENDENT
+from grader.hints.families.shares import weighted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.pieces import Part, routes
+from grader.hints.weights import DEPENDENT
 from grader.scorecard.model import Hint
 
 # After places: which entries are wrong says more than a weight among ways that cannot be told apart.

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from grader.checks.oracle import Run
-from grader.diagnose.families.operands import Found, stand_ins
-from grader.diagnose.lines import Line
-from grader.diagnose.pieces import Alteration, Part, back, gradient, parts
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.words import quoted
+from grader.hints.families.operands import Found, stand_ins
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.lines import Line
+from grader.hints.pieces import Alteration, Part, back, gradient, parts
+from grader.hints.text import quoted
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 ORDER = 81

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.diagnose.families.others import alike, beyond, of_another
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
+from grader.hints.families.others import alike, beyond, of_another
+from grader.hints.inquiry import Inquiry
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 # After all that is one slip on the right way back.

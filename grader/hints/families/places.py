@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader.diagnose.lines import Line
-from grader.diagnose.pieces import Alteration, back, parts
-from grader.diagnose.scene import Inquiry, View
-from grader.diagnose.words import hint, quoted
+from grader.hints.inquiry import Inquiry, View
+from grader.hints.lines import Line
+from grader.hints.pieces import Alteration, back, parts
+from grader.hints.text import hint, quoted
 from grader.scorecard.model import Hint
 
 # After factors that differ from entry to entry: where such a factor happens to be one, the answer is right.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.diagnose.families.shares import weighted
-from grader.diagnose.pieces import routes
-from grader.diagnose.scene import Inquiry
+from grader.hints.families.shares import weighted
+from grader.hints.inquiry import Inquiry
+from grader.hints.pieces import routes
 from grader.scorecard.model import Hint
 
 ORDER = 85

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from grader.diagnose.lines import Line
-from grader.diagnose.numbers import Factor, constant, understand
-from grader.diagnose.pieces import Part, copies, parts
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.weights import COARSE, fitted, simple
-from grader.diagnose.words import hint, kinds, listed, quoted
+from grader.hints.inquiry import Inquiry
+from grader.hints.lines import Line
+from grader.hints.numbers import Factor, constant, understand
+from grader.hints.pieces import Part, copies, parts
+from grader.hints.text import hint, kinds, listed, quoted
+from grader.hints.weights import COARSE, fitted, simple
 from grader.scorecard.model import Hint
 
 ORDER = 50

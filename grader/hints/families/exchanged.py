@@ -10,11 +10,11 @@ from torch import Tensor
 
 from grader.checks.oracle import Run
 from grader.course.forward import Values
-from grader.diagnose.pieces import Alteration, Part, arriving, back, parts
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.words import quoted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.pieces import Alteration, Part, arriving, back, parts
+from grader.hints.text import quoted
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 ORDER = 65

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from grader.checks.check import Trial
-from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.words import hint, quoted
+from grader.hints.inquiry import Inquiry
+from grader.hints.pieces import Part, parts
+from grader.hints.text import hint, quoted
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 25

@@ -23,9 +23,9 @@ from grader.checks.check import Trial
 from grader.checks.compare import Verdict
 from grader.checks.suite import Bench
 from grader.course.exercise import tensor_of
-from grader.diagnose import families
-from grader.diagnose.scene import Inquiry, Knowledge
-from grader.diagnose.words import Flaw, kinds
+from grader.hints import families
+from grader.hints.inquiry import Inquiry, Knowledge
+from grader.hints.text import Flaw, kinds
 from grader.scorecard.model import Hint, Outcome
 
 SILENT = frozenset(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.diagnose.scene import Inquiry, View
-from grader.diagnose.words import hint, listed, quoted
+from grader.hints.inquiry import Inquiry, View
+from grader.hints.text import hint, listed, quoted
 from grader.scorecard.model import Hint
 
 ORDER = 30

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from grader.diagnose.lines import Line
+from grader.hints.lines import Line
 from grader.scorecard.model import Hint
 
 Mend = Callable[[Tensor, tuple[int, ...]], Tensor | None]

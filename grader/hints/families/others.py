@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from grader.checks.oracle import Run
-from grader.diagnose.pieces import back, gradient, parts, value
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.variants import Variant
-from grader.diagnose.variants import explain as explained
-from grader.diagnose.words import quoted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.pieces import back, gradient, parts, value
+from grader.hints.text import quoted
+from grader.hints.variants import Variant
+from grader.hints.variants import explain as explained
 from grader.scorecard.model import Hint
 
 ORDER = 75

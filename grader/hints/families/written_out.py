@@ -10,11 +10,11 @@ from torch import Tensor
 from grader.checks.cases import LECTURE
 from grader.checks.oracle import Run
 from grader.course.forward import Values
-from grader.diagnose.numbers import constant, written_out
-from grader.diagnose.pieces import Alteration, Part, arriving, back, parts, routes
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.weights import COARSE, fitted
-from grader.diagnose.words import hint
+from grader.hints.inquiry import Inquiry
+from grader.hints.numbers import constant, written_out
+from grader.hints.pieces import Alteration, Part, arriving, back, parts, routes
+from grader.hints.text import hint
+from grader.hints.weights import COARSE, fitted
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 40

@@ -9,11 +9,11 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from grader.diagnose.families import exchanged, upstreams
-from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.weights import COARSE
-from grader.diagnose.words import hint, kinds, quoted
+from grader.hints.families import exchanged, upstreams
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.pieces import Part, parts
+from grader.hints.text import hint, kinds, quoted
+from grader.hints.weights import COARSE
 from grader.scorecard.model import Hint
 
 # After all that is one slip, or one and a factor.

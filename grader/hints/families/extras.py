@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from grader.checks.oracle import Run
-from grader.diagnose.families.operands import Found, stand_ins
-from grader.diagnose.pieces import gradient
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.weights import COARSE
-from grader.diagnose.words import hint
+from grader.hints.families.operands import Found, stand_ins
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.pieces import gradient
+from grader.hints.text import hint
+from grader.hints.weights import COARSE
 from grader.scorecard.model import Hint
 
 ORDER = 88

@@ -22,9 +22,9 @@ from grader.checks.oracle import ROUNDING, Oracle, Run, Truth
 from grader.checks.suite import Bench
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import LOSS, Values
-from grader.diagnose.lines import Line, read
-from grader.diagnose.numbers import Sizes
-from grader.diagnose.words import Mend
+from grader.hints.lines import Line, read
+from grader.hints.numbers import Sizes
+from grader.hints.text import Mend
 from grader.sandbox.answers import Returned
 from grader.scorecard.model import Outcome
 

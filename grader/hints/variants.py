@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from grader.checks.oracle import Truth
-from grader.diagnose.numbers import Factor, constant, understand
-from grader.diagnose.pieces import Part, parts
-from grader.diagnose.scene import Inquiry, Piece
-from grader.diagnose.weights import COARSE
-from grader.diagnose.words import hint, kinds, listed, quoted
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.numbers import Factor, constant, understand
+from grader.hints.pieces import Part, parts
+from grader.hints.text import hint, kinds, listed, quoted
+from grader.hints.weights import COARSE
 from grader.scorecard.model import Hint
 
 

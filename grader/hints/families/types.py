@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.words import hint
+from grader.hints.inquiry import Inquiry
+from grader.hints.text import hint
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 10

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from grader.checks.oracle import Run
 from grader.course.forward import LOSS, Values
-from grader.diagnose.lines import PART, Line
-from grader.diagnose.scene import Inquiry, Piece
+from grader.hints.inquiry import Inquiry, Piece
+from grader.hints.lines import PART, Line
 
 Upstream = Callable[[Run], Tensor | None]
 Change = Callable[[Run], Values]

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from grader.checks.check import Trial
 from grader.course.forward import Values
-from grader.diagnose.families.dimensions import BACK, called
-from grader.diagnose.lines import Line
-from grader.diagnose.scene import Inquiry
-from grader.diagnose.words import hint, quoted
+from grader.hints.families.dimensions import BACK, called
+from grader.hints.inquiry import Inquiry
+from grader.hints.lines import Line
+from grader.hints.text import hint, quoted
 from grader.scorecard.model import Hint, Outcome
 
 # After products: a factor turned the wrong way is told by its numbers, too.

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from grader.diagnose.scene import Inquiry, View
-from grader.diagnose.words import hint
+from grader.hints.inquiry import Inquiry, View
+from grader.hints.text import hint
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 15
