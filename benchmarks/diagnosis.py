@@ -20,7 +20,7 @@ from watch import EX1, cpu_s, sample
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.sandbox.linux import Zygote
 from grader.submissions import submission
 
@@ -72,7 +72,7 @@ def shares(judge: Judge, text: str, rounds: int) -> tuple[float, float]:
             spent()
         bare, added = [], []
         for _ in range(rounds):
-            with mock.patch("grader.judge.diagnose", return_value=None):
+            with mock.patch("grader.grading.judge.diagnose", return_value=None):
                 bare.append(spent())
             added.append(spent() - bare[-1])
     return statistics.median(bare), statistics.median(added)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import prepare_benches
+from grader.grading.judge import prepare_benches
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses

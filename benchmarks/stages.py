@@ -20,20 +20,20 @@ from unittest import mock
 
 import classes
 
-from grader import hearing, judge
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.grading import judge, runner
+from grader.grading.workshop import Workshop
 from grader.reports import files
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.store import Store
-from grader.workshop import Workshop
 
 STAGES = (
     ("a box: order, fork, layers", Zygote, "open"),
     ("import of the student's module", Box, "load"),
     ("calls: inputs there, answers back", Box, "call"),
-    ("checks", hearing, "_asked_of"),
+    ("checks", runner, "_asked_of"),
     ("each gradient's line, diagnosis included", judge, "report"),
     ("end of the box", Box, "close"),
 )

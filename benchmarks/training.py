@@ -20,14 +20,14 @@ import torch
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import prepare_trajectories
+from grader.grading.judge import prepare_trajectories
+from grader.grading.training import Trainer
 from grader.reports.wording import loss_rows
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.submissions import submission
 from grader.submissions.source import Source
-from grader.training import Trainer
 from grader.training_progress import watched
 
 ROOT = Path(__file__).parent.parent

@@ -27,9 +27,9 @@ from rich.console import Console
 
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.grading.desk import Desk, open_desk
 from grader.submissions import submission
 from grader.watching import screen
-from grader.watching.desk import Desk, open_desk
 from grader.watching.rounds import Round, play
 
 EX1, EX4 = "ex1_step_by_step", "ex4_training"

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from grader.course.course import Course
     from grader.gradebook import Group
+    from grader.grading.training import Trainer
+    from grader.grading.workshop import Workshop
     from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard.model import Scorecard
     from grader.submissions.discover import Layout
     from grader.submissions.submission import Submission
-    from grader.training import Trainer
-    from grader.workshop import Workshop
 
 INTERRUPTED = 130
 DEFAULT_OUT = Path("scorecards")
@@ -222,9 +222,9 @@ def grade_submissions(
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
     from grader.course.settings import Settings
+    from grader.grading.workshop import Workshop
     from grader.processors import cores
     from grader.submissions.discover import laid_out
-    from grader.workshop import Workshop
 
     # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
     asked = reports or any(one is not None for one in (assignment, exported, commit_time))
@@ -385,7 +385,7 @@ def audit(
     from grader import audit as auditing
     from grader import template
     from grader.course.settings import Settings
-    from grader.judge import prepare_benches
+    from grader.grading.judge import prepare_benches
 
     home = _course(course, Path.cwd())
     chosen = home.select(exercises)
@@ -550,9 +550,9 @@ def train(
     own fault.
     """
     from grader.course.settings import Settings
+    from grader.grading.training import Trainer
+    from grader.grading.workshop import Workshop
     from grader.submissions.discover import laid_out
-    from grader.training import Trainer
-    from grader.workshop import Workshop
 
     home = _course(course, path)
     workshop = Workshop(home, (), Settings(seed, words, memory_limit_mb=memory_limit))

@@ -36,8 +36,8 @@ from grader.errors import GraderError
 if TYPE_CHECKING:
     from grader.claims import Claim
     from grader.course.course import Course
+    from grader.grading.desk import Desk
     from grader.scorecard.model import ExerciseResult
-    from grader.watching.desk import Desk
 
 GRADERS = pytest.StashKey["Graders"]()
 
@@ -272,7 +272,7 @@ class Graders:
     def _opened(self, course: Course) -> Desk | GraderError:
         """A desk, or what keeps one from being opened: it is not tried again for each gradient."""
         from grader.course.settings import Settings
-        from grader.watching.desk import open_desk
+        from grader.grading.desk import open_desk
 
         ids = sorted({item.exercise for item in self._wanted if item.file.claim.course == course})
         # A project's warning filters are about its own code, not about what torch does when it is imported.

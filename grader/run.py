@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.errors import OperatorError
+from grader.grading.workshop import Workshop
 from grader.processors import Seat, seats
 from grader.sandbox.open import Isolated, opener
 from grader.submissions import submission
-from grader.workshop import Workshop
 
 if TYPE_CHECKING:
     from grader.crew import Crew
-    from grader.judge import Judge
+    from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
     from grader.store import Store

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from grader.training import Moment, Show
+    from grader.grading.training import Moment, Show
 
 
 class Stop:

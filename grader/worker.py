@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from grader.errors import GraderError, IsolationError, OperatorError
+from grader.grading.workshop import Workshop
 from grader.processors import ANYWHERE, Seat
 from grader.reports.book import Entry
 from grader.reports.table import Row
 from grader.sandbox.open import Isolated, opener
 from grader.store import Store
 from grader.terms import Terms
-from grader.workshop import Workshop
 
 if TYPE_CHECKING:
-    from grader.judge import Judge
+    from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
     from grader.submissions.submission import Submission

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 from grader.submissions import submission

@@ -10,7 +10,7 @@ import torch
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.sandbox.box import Box
 from grader.sandbox.replies import Reply
 from grader.sandbox.requests import Arguments

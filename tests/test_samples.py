@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.judge import Judge
+from grader.grading.judge import Judge
 from grader.scorecard.model import Gradient
 from tests.conftest import ROOT, Desk
 

@@ -9,11 +9,11 @@ import pytest
 
 from grader.checks.suite import Bench
 from grader.course.settings import Settings
-from grader.judge import Judge
+from grader.grading.judge import Judge
+from grader.grading.plan import Sitting, sittings
 from grader.sandbox.box import Box
 from grader.sandbox.replies import Reply
 from grader.sandbox.requests import Arguments
-from grader.sitting import Sitting, sittings
 from tests.conftest import ROOT, Desk
 
 EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "ex4_training"

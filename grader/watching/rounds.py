@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from grader.grading.desk import Desk
 from grader.scorecard.model import ExerciseResult, Scorecard
 from grader.submissions.source import Source
 from grader.submissions.submission import HandedIn, Submission
 from grader.watching.changes import Change, changes
-from grader.watching.desk import Desk
 from grader.watching.explanation import fault_line, has_no_stub
 
 

@@ -7,7 +7,7 @@ import pytest
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.sandbox.open import require
 from grader.sandbox.portable import Subprocesses
 from tests.conftest import Desk

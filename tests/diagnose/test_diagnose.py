@@ -13,8 +13,8 @@ from grader import hints as package
 from grader.checks.compare import Verdict, check
 from grader.checks.suite import Trial
 from grader.course.exercise import tensor_of
+from grader.grading.judge import Judge
 from grader.hints import diagnose, reduced
-from grader.judge import Judge
 from grader.sandbox.answers import Failed, Returned
 from grader.scorecard.model import Hint, Outcome
 from grader.submissions import submission

@@ -18,7 +18,7 @@ import pytest
 from grader.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.reports import files
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader.checks.suite import Bench
-from grader.judge import Judge
+from grader.grading.judge import Judge
 from grader.scorecard.model import Gradient
 from grader.submissions.submission import HandedIn, Submission
 from tests.notebook.build import Piece, notebook, pieces

@@ -12,10 +12,10 @@ import pytest
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.judge import Judge
+from grader.grading.desk import Desk
+from grader.grading.judge import Judge
 from grader.scorecard.model import Scorecard
 from grader.submissions.submission import Submission
-from grader.watching.desk import Desk
 from tests.conftest import ROOT
 
 PLUGIN = "grader.pytest_plugin"
@@ -72,7 +72,7 @@ def me(pytester: pytest.Pytester, judge: Judge, monkeypatch: pytest.MonkeyPatch)
     def shared(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
         yield desk
 
-    monkeypatch.setattr("grader.watching.desk.open_desk", shared)
+    monkeypatch.setattr("grader.grading.desk.open_desk", shared)
     return Student(pytester, desk)
 
 

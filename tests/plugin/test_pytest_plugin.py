@@ -20,10 +20,10 @@ from grader.claims import Wish, claim, functions_of
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
+from grader.grading.desk import Desk
 from grader.pytest_plugin import stub_line
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions.submission import Submission
-from grader.watching.desk import Desk
 from tests.conftest import ROOT
 from tests.plugin.conftest import EX1, EX2, EX3, IMPORTED, Recorder, Student, collected, words
 
@@ -178,7 +178,7 @@ def test_without_boxes_it_is_an_error_said_once_for_each(
         raise IsolationError("no box can be opened here")
         yield
 
-    monkeypatch.setattr("grader.watching.desk.open_desk", refused)
+    monkeypatch.setattr("grader.grading.desk.open_desk", refused)
     me.hands_in("alice", EX2, EX3)
     result = me.runs("me")
     result.assert_outcomes(errors=2)

@@ -268,7 +268,7 @@ def test_nothing_is_imported_for_a_project_without_submissions(tmp_path: Path) -
     """What this plugin costs those who have no use for it."""
     (tmp_path / "test_it.py").write_text(
         "import sys\ndef test_it():\n"
-        "    assert not {'torch', 'nbformat', 'grader.judge', 'grader.submissions.notebooks', 'rich'} & set(sys.modules)\n"
+        "    assert not {'torch', 'nbformat', 'grader.grading.judge', 'grader.submissions.notebooks', 'rich'} & set(sys.modules)\n"
     )
     (tmp_path / "data.ipynb").write_bytes(OTHERS["prose.ipynb"])
     result = run(tmp_path)

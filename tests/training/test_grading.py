@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grader.judge import Judge
+from grader.grading.judge import Judge
 from grader.scorecard.model import Gradient, Scorecard
 from tests.conftest import Desk
 from tests.training.lecture import EXERCISE, FAST, GRADIENTS, MISTAKES, TRAINED, Mistake

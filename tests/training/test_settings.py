@@ -11,7 +11,7 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.course.settings import Settings
 from grader.errors import CourseError
-from grader.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_benches
 from grader.sandbox.linux import Zygote
 from tests.conftest import ROOT, Desk
 from tests.training.lecture import EXERCISE, FAST, GRADIENTS

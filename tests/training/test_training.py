@@ -15,11 +15,11 @@ from grader.checks.loss_curve import POINTS, curve
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import OperatorError, SubmissionError
-from grader.network import Network
+from grader.grading.network import Network
+from grader.grading.training import LOST, Moment, Show, Trainer
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.submissions import submission
-from grader.training import LOST, Moment, Show, Trainer
 from tests.conftest import ROOT
 from tests.training.lecture import EXERCISE, FAST, LOOP
 

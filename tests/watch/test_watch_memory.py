@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from grader.judge import Judge
-from grader.memory import Memory, looks
+from grader.grading.desk import Desk
+from grader.grading.incremental import Memory, looks
+from grader.grading.judge import Judge
 from grader.sandbox.box import Box
 from grader.scorecard.model import ExerciseResult
 from grader.submissions import submission
 from grader.submissions.source import Source
-from grader.watching.desk import Desk
 from grader.watching.rounds import play
 from tests.conftest import ROOT
 

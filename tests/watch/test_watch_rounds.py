@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grader.judge import Judge
+from grader.grading.desk import Desk
+from grader.grading.judge import Judge
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions import submission
 from grader.submissions.submission import Submission
 from grader.watching import plain, screen
-from grader.watching.desk import Desk
 from grader.watching.rounds import Round, play, stale
 from tests.conftest import ROOT
 from tests.notebook.build import stored

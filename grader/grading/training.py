@@ -24,7 +24,7 @@ from grader.course.course import Course
 from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
 from grader.errors import OperatorError, SubmissionError
-from grader.network import Network
+from grader.grading.network import Network
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.batches import STOPPED, Batches
 from grader.sandbox.box import Box, BoxDied

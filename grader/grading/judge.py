@@ -24,9 +24,10 @@ from grader.checks.suite import Bench, largest
 from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
-from grader.hearing import Hearing, Hearsay
+from grader.grading.incremental import Memory, Recollection
+from grader.grading.plan import Sitting, sittings
+from grader.grading.runner import Hearing, Hearsay
 from grader.hints import diagnose, reduced
-from grader.memory import Memory, Recollection
 from grader.sandbox.answers import Failed
 from grader.sandbox.process import Opener
 from grader.scorecard.model import (
@@ -42,7 +43,6 @@ from grader.scorecard.model import (
     SubmissionId,
     Training,
 )
-from grader.sitting import Sitting, sittings
 from grader.submissions.notebooks.stubs import Work, interpret
 from grader.submissions.submission import Submission
 

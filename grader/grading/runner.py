@@ -17,7 +17,7 @@ from grader.checks.compare import NOT_RUN, Verdict, check
 from grader.checks.suite import Asked, Bench, Told
 from grader.course.exercise import Exercise, Function
 from grader.course.forward import did_you_mean
-from grader.memory import FLEETING
+from grader.grading.incremental import FLEETING
 from grader.sandbox.answers import Called, Failed, Stub
 from grader.sandbox.box import Box, BoxDied
 from grader.sandbox.process import Limits, Opener

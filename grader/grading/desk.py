@@ -13,7 +13,7 @@ from grader.run import uncollected
 from grader.sandbox.open import Isolated, opener
 
 if TYPE_CHECKING:
-    from grader.judge import Judge
+    from grader.grading.judge import Judge
     from grader.scorecard.model import Scorecard
     from grader.submissions.submission import Submission
 
@@ -53,8 +53,8 @@ def open_desk(course: Course, ids: Sequence[str], settings: Settings) -> Iterato
     """
     # The boxes' parent imports torch while we do.
     with opener(course.hidden, Isolated.AUTO) as boxes:
-        from grader.judge import Judge, prepare_benches
-        from grader.memory import Memory
+        from grader.grading.incremental import Memory
+        from grader.grading.judge import Judge, prepare_benches
 
         with uncollected():
             exercises = course.select(tuple(ids))

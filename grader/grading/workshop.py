@@ -16,7 +16,7 @@ from grader.submissions.submission import Submission, Trouble
 
 if TYPE_CHECKING:
     from grader.checks.suite import Bench
-    from grader.judge import Judge
+    from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
 
 
@@ -48,7 +48,7 @@ class Workshop:
     @cached_property
     def benches(self) -> tuple[Bench, ...]:
         """A bench for each exercise, with all that does not hang on a submission worked out."""
-        from grader.judge import prepare_benches
+        from grader.grading.judge import prepare_benches
 
         benches = prepare_benches(self.course, self.exercises, self.settings)
         for bench in benches:
@@ -58,7 +58,7 @@ class Workshop:
 
     def judge(self, boxes: Opener) -> Judge:
         """A judge who has boxes opened by this opener."""
-        from grader.judge import Judge
+        from grader.grading.judge import Judge
 
         return Judge(boxes, self.benches, self.settings, exercises=self.course.exercises)
 
