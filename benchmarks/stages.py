@@ -20,6 +20,7 @@ from unittest import mock
 
 import classes
 
+from grader.batch.store import Store
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading import judge, runner
@@ -27,7 +28,6 @@ from grader.grading.workshop import Workshop
 from grader.reports import files
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
-from grader.store import Store
 
 STAGES = (
     ("a box: order, fork, layers", Zygote, "open"),

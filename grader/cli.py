@@ -20,11 +20,11 @@ from grader.errors import GraderError, OperatorError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from grader.batch.delivery import Reports
+    from grader.batch.gradebook import Group
     from grader.course.course import Course
-    from grader.gradebook import Group
     from grader.grading.training import Trainer
     from grader.grading.workshop import Workshop
-    from grader.reporting import Reports
     from grader.reports.book import Student
     from grader.scorecard.model import Scorecard
     from grader.submissions.discover import Layout
@@ -221,9 +221,9 @@ def grade_submissions(
 
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
+    from grader.batch.cpus import cores
     from grader.course.settings import Settings
     from grader.grading.workshop import Workshop
-    from grader.processors import cores
     from grader.submissions.discover import laid_out
 
     # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
@@ -254,14 +254,14 @@ def grade_submissions(
 
 def _students(path: Path) -> tuple[Student, ...]:
     """Who is in the class."""
-    from grader import roster
+    from grader.batch import roster
 
     return tuple(roster.load(path))
 
 
 def _group(layout: Layout, students: Sequence[Student]) -> Group:
     """Whose work is graded."""
-    from grader.gradebook import Group  # a desk has no use for it
+    from grader.batch.gradebook import Group  # a desk has no use for it
 
     return Group(layout.found, students)
 
@@ -275,7 +275,7 @@ def _wanted(
 ) -> Reports:
     """The reports asked for, once what some consoles need in front of all else has been printed."""
     # Imported here: most runs report to nobody, and a run starts with its boxes' parent, not with this.
-    from grader.reporting import Reports
+    from grader.batch.delivery import Reports
 
     wanted = Reports.read(reports, assignment, exported, commit_time)
     if form == "json" and wanted.spoken:
@@ -290,7 +290,7 @@ def _wanted(
 
 def _report(wanted: Reports, group: Group, out: Path) -> None:
     """Deliver the reports on the scorecards of these submissions."""
-    from grader.store import Store
+    from grader.batch.store import Store
 
     delivery = wanted.on(group, Store(out).text)
     for warning in delivery.warnings():
@@ -301,10 +301,10 @@ def _report(wanted: Reports, group: Group, out: Path) -> None:
 
 def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: str) -> int:
     """Grade one submission in this process, as a student at a desk does."""
-    from grader.files import writable_folder
+    from grader.batch.atomic_files import writable_folder
+    from grader.batch.run import open_run
+    from grader.batch.store import Store
     from grader.reports import table
-    from grader.run import open_run
-    from grader.store import Store
 
     with open_run(path, workshop, isolation=isolation) as run:
         writable_folder(out)
@@ -322,11 +322,11 @@ def _grade_class(
     group: Group, workshop: Workshop, out: Path, form: str, isolation: str, *, jobs: int, regrade: bool
 ) -> int:
     """Grade many submissions in processes of their own; print a row for each, and write the gradebook."""
-    from grader import gradebook
+    from grader.batch import gradebook
+    from grader.batch.run import open_class
+    from grader.batch.store import Store
     from grader.progress import watched
     from grader.reports import table
-    from grader.run import open_class
-    from grader.store import Store
 
     for notice in group.notices:
         click.echo(f"grade: {notice}", err=True)
@@ -570,10 +570,10 @@ def _train_one(
     trainer: Trainer, submission: Submission, workshop: Workshop, out: Path, isolation: str
 ) -> int:
     """Grade one submission and train with it; what was graded is kept before the training begins."""
+    from grader.batch.fingerprint import Terms
+    from grader.batch.run import open_run
+    from grader.batch.store import Store
     from grader.reports import table
-    from grader.run import open_run
-    from grader.store import Store
-    from grader.terms import Terms
     from grader.training_progress import watched
 
     store, colour = Store(out), sys.stdout.isatty()

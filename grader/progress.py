@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.worker import Done
+    from grader.batch.worker import Done
 
 
 def watched(run: Iterable[Done], total: int) -> Iterator[Done]:

@@ -374,7 +374,7 @@ def test_a_desk_without_a_report_loads_nothing_of_them(tmp_path: Path) -> None:
     program = (
         "import sys; from grader.cli import cli; "
         "cli.main(sys.argv[1:], standalone_mode=False); "
-        "sys.exit(bool({'grader.reporting', 'grader.gradebook'} & set(sys.modules)))"
+        "sys.exit(bool({'grader.batch.delivery', 'grader.batch.gradebook'} & set(sys.modules)))"
     )
     words = ["mine", "--exercise", "ex2_cross_entropy"]
     subprocess.run(

@@ -11,9 +11,9 @@ sys.path.append(str(Path(__file__).parent / "reports"))  # the scorecards that t
 
 from builders import exercise, gradient, perfect, sample, scorecard
 
-from grader import reporting
+from grader.batch import delivery
+from grader.batch.gradebook import Group
 from grader.errors import GraderFault, OperatorError
-from grader.gradebook import Group
 from grader.reports.book import Student
 from grader.reports.context import ReportContext
 from grader.scorecard.model import Outcome
@@ -31,34 +31,34 @@ from grader.submissions.discover import Found
 def test_what_is_no_request_is_refused(word, message):
     """With what was expected."""
     with pytest.raises(OperatorError, match=message):
-        reporting.Request.read(word)
+        delivery.Request.read(word)
 
 
 def test_a_report_replaces_its_file_or_is_added_to_it(tmp_path):
     """As its kind says; line ends are written as they are."""
     for kind, times in (("junit", 1), ("outputs", 2)):
-        request = reporting.Request.read(f"{kind}={tmp_path / kind}")
+        request = delivery.Request.read(f"{kind}={tmp_path / kind}")
         for _ in range(2):
             request.deliver([sample()], ReportContext())
         mark = "<testsuites" if kind == "junit" else "score=16"
         assert (tmp_path / kind).read_text("utf-8").count(mark) == times
-    reporting.Request.read(f"canvas={tmp_path / 'c.csv'}").deliver([sample()], ReportContext())
+    delivery.Request.read(f"canvas={tmp_path / 'c.csv'}").deliver([sample()], ReportContext())
     assert (tmp_path / "c.csv").read_bytes().count(b"\r\n") == 3
 
 
 def test_what_cannot_be_reported_or_written_is_the_operators(tmp_path):
     """One line, status 2."""
     with pytest.raises(OperatorError, match="expected one submission, found 2"):
-        reporting.Request.read(f"gradescope={tmp_path / 'x'}").deliver([sample(), perfect()], ReportContext())
+        delivery.Request.read(f"gradescope={tmp_path / 'x'}").deliver([sample(), perfect()], ReportContext())
     with pytest.raises(OperatorError, match="cannot be written"):
-        reporting.Request.read(f"outputs={tmp_path / 'no' / 'x'}").deliver([sample()], ReportContext())
+        delivery.Request.read(f"outputs={tmp_path / 'no' / 'x'}").deliver([sample()], ReportContext())
 
 
 def test_a_fault_of_ours_is_ours(tmp_path):
     """Status 3, and the other reports are there."""
     card = scorecard(exercise(gradient("dh", Outcome.GRADER_FAULT)))
-    requests = [reporting.Request.read(f"{kind}={tmp_path / kind}") for kind in ("gradescope", "junit")]
-    delivery = reporting.Delivery(tuple(requests), (card,), ReportContext(), "")
+    requests = [delivery.Request.read(f"{kind}={tmp_path / kind}") for kind in ("gradescope", "junit")]
+    delivery = delivery.Delivery(tuple(requests), (card,), ReportContext(), "")
     with pytest.raises(GraderFault, match="the grader itself failed"):
         delivery.deliver()
     assert [path.name for path in tmp_path.iterdir()] == ["junit"]
@@ -68,7 +68,7 @@ def test_each_report_that_cannot_be_is_told(tmp_path):
     """In one line: who mends the first has not to find out about the second."""
     words = (f"gradescope={tmp_path / 'x'}", f"outputs={tmp_path / 'no' / 'y'}", f"markdown={tmp_path / 'z'}")
     cards = (sample(), perfect())
-    delivery = reporting.Delivery(tuple(map(reporting.Request.read, words)), cards, ReportContext(), "")
+    delivery = delivery.Delivery(tuple(map(delivery.Request.read, words)), cards, ReportContext(), "")
     with pytest.raises(OperatorError, match=r"expected one submission, found 2; .*no/y: cannot be written"):
         delivery.deliver()
     assert [path.name for path in tmp_path.iterdir()] == ["z"]
@@ -76,9 +76,9 @@ def test_each_report_that_cannot_be_is_told(tmp_path):
 
 def test_what_cannot_be_made_is_told_when_it_is_delivered(tmp_path):
     """A warning about it is no error of its own, and names the export."""
-    request = reporting.Request.read(f"canvas={tmp_path / 'x'}")
+    request = delivery.Request.read(f"canvas={tmp_path / 'x'}")
     context = ReportContext(gradebook="Username\n", exported="--gradebook export.csv")
-    delivery = reporting.Delivery((request,), (sample(),), context, "")
+    delivery = delivery.Delivery((request,), (sample(),), context, "")
     assert delivery.warnings() == ()
     with pytest.raises(OperatorError, match=r"^--gradebook export.csv: expected a gradebook from Canvas"):
         delivery.deliver()
@@ -89,9 +89,9 @@ def test_an_export_stays_the_bytes_it_was(tmp_path):
     export = 'Student,ID,SIS Login ID,Section,Backprop\n"M\xfcller, J",1,robin,S,\n'.encode("latin-1")
     (tmp_path / "export.csv").write_bytes(export)
     words = (f"canvas={tmp_path / 'x'}", f"markdown={tmp_path / 'y'}")
-    wanted = reporting.Reports.read(words, "Backprop", tmp_path / "export.csv", None)
+    wanted = delivery.Reports.read(words, "Backprop", tmp_path / "export.csv", None)
     context = ReportContext(assignment="Backprop", gradebook=wanted.gradebook)
-    reporting.Delivery(wanted.requests, (sample(),), context, "").deliver()
+    delivery.Delivery(wanted.requests, (sample(),), context, "").deliver()
     assert (tmp_path / "x").read_bytes() == export.replace(b"S,\n", b"S,16\n")
     assert (tmp_path / "y").read_text("utf-8")
 
@@ -100,7 +100,7 @@ def test_brackets_are_new_each_time_and_only_where_they_are_needed():
     """A token that is known is none."""
 
     def brackets(*words):
-        wanted = reporting.Reports.read(words, None, None, None)
+        wanted = delivery.Reports.read(words, None, None, None)
         return wanted.opening, wanted.closing
 
     assert brackets("junit=y") == ("", "")
@@ -117,11 +117,11 @@ def test_what_is_known_of_each_comes_from_archive_and_roster():
         Found(Path("submission_2"), (("u2", "Bob"), ("u3", "Cyd"))),
         Found(Path("dora")),
     ]
-    assert reporting.known_as(Group(found, (ada, bob))) == {
+    assert delivery.known_as(Group(found, (ada, bob))) == {
         "lovelaceada_340934": (("lovelaceada", "340934", "u1", "ada@school.example", "Ada Lovelace"),),
         "submission_2": (("u2", "Bob", "Bob Builder"), ("u3", "Cyd")),
     }
-    assert reporting.known_as(Group([Found(Path("u2"))], (bob,))) == {"u2": (("u2", "Bob Builder"),)}
+    assert delivery.known_as(Group([Found(Path("u2"))], (bob,))) == {"u2": (("u2", "Bob Builder"),)}
 
 
 def test_folders_are_below_the_working_directory(tmp_path, monkeypatch):
@@ -131,5 +131,5 @@ def test_folders_are_below_the_working_directory(tmp_path, monkeypatch):
     outside.mkdir()
     (inside.parent / "lone.py").write_text("")
     monkeypatch.chdir(tmp_path / "repo")
-    found = reporting.folders([inside, inside.parent / "lone.py", outside])
+    found = delivery.folders([inside, inside.parent / "lone.py", outside])
     assert found == {"bob": "submissions/bob", "lone": "submissions"}

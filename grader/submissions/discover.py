@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from grader.batch.store import RECORDS
 from grader.errors import SubmissionError
-from grader.store import RECORDS
 from grader.submissions import archive, submission
 from grader.submissions.collect import (
     SUFFIXES,

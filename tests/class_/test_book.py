@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader import gradebook
+from grader.batch import gradebook
 from grader.reports import book_csv, book_html
 from grader.reports.book import Book, Entry, Line, Student, Thrift
 from grader.scorecard.model import Hint, Outcome, SubmissionId

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.store import RECORDS
+from grader.batch.store import RECORDS
 from tests.class_ import students
 
 KILLS = 10

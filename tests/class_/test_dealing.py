@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from grader import crew as crews
-from grader.crew import AHEAD, STALL_S, STANDING_IN, WORTH_A_WORKER, Crew, Worker
-from grader.worker import Task
+from grader.batch import pool as crews
+from grader.batch.pool import AHEAD, STALL_S, STANDING_IN, WORTH_A_WORKER, Crew, Worker
+from grader.batch.worker import Task
 
 
 class Clock:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from grader.processors import ANYWHERE, Seat, cores, seats
+from grader.batch.cpus import ANYWHERE, Seat, cores, seats
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system does not tell which processors there are"

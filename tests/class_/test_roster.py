@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from grader.batch.roster import join, load
 from grader.errors import OperatorError
 from grader.reports.book import Student
-from grader.roster import join, load
 from grader.submissions.discover import Found
 
 ADA = Student("u1", "Ada Lovelace", "ada@example.edu")

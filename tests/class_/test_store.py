@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from grader.batch.store import RECORDS, STALE_S, Store, stem
 from grader.errors import OperatorError
 from grader.scorecard.model import SubmissionId
-from grader.store import RECORDS, STALE_S, Store, stem
 from tests.reports.builders import perfect, sample, trained
 
 
@@ -149,7 +149,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def lockf(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("grader.store.fcntl.lockf", lockf)
+    monkeypatch.setattr("grader.batch.store.fcntl.lockf", lockf)
 
 
 @pytest.mark.parametrize("code", [errno.EAGAIN, errno.EACCES])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from grader.batch.fingerprint import Terms
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.scorecard.model import Isolation, MissingLayer
 from grader.submissions.submission import Submission
-from grader.terms import Terms
 from tests.conftest import ROOT
 
 ISOLATION = Isolation(("process",), ())

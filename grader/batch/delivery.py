@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.batch.atomic_files import encoded, write_whole
 from grader.course.forward import did_you_mean
 from grader.errors import GraderError, GraderFault, OperatorError
-from grader.files import encoded, write_whole
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
@@ -23,7 +23,7 @@ from grader.scorecard.model import Scorecard
 from grader.submissions.submission import name_of
 
 if TYPE_CHECKING:
-    from grader.gradebook import Group
+    from grader.batch.gradebook import Group
 
 
 @dataclass(frozen=True)

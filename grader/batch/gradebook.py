@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from grader import roster
+from grader.batch import roster
+from grader.batch.atomic_files import encoded, write_whole
+from grader.batch.roster import Join
+from grader.batch.store import stem
 from grader.errors import GraderError
-from grader.files import encoded, write_whole
 from grader.reports.book import Book, Entry, Line, Student, Thrift
-from grader.roster import Join
-from grader.store import stem
 from grader.submissions.discover import Found
 
 if TYPE_CHECKING:
+    from grader.batch.worker import Done
     from grader.reports.table import Row
-    from grader.worker import Done
 
 NAME = "gradebook"
 

@@ -33,9 +33,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.batch.cpus import ANYWHERE, Seat
+from grader.batch.worker import DEATHS, Done, Job, Legacy, Task, work
 from grader.errors import GraderError, GraderFault
-from grader.processors import ANYWHERE, Seat
-from grader.worker import DEATHS, Done, Job, Legacy, Task, work
 
 if TYPE_CHECKING:
     from grader.sandbox.process import Opener

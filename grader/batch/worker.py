@@ -12,14 +12,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from grader.batch.cpus import ANYWHERE, Seat
+from grader.batch.fingerprint import Terms
+from grader.batch.store import Store
 from grader.errors import GraderError, IsolationError, OperatorError
 from grader.grading.workshop import Workshop
-from grader.processors import ANYWHERE, Seat
 from grader.reports.book import Entry
 from grader.reports.table import Row
 from grader.sandbox.open import Isolated, opener
-from grader.store import Store
-from grader.terms import Terms
 
 if TYPE_CHECKING:
     from grader.grading.judge import Judge

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.batch.cpus import Seat, seats
 from grader.errors import OperatorError
 from grader.grading.workshop import Workshop
-from grader.processors import Seat, seats
 from grader.sandbox.open import Isolated, opener
 from grader.submissions import submission
 
 if TYPE_CHECKING:
-    from grader.crew import Crew
+    from grader.batch.fingerprint import Terms
+    from grader.batch.pool import Crew
+    from grader.batch.store import Store
+    from grader.batch.worker import Done
     from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
-    from grader.store import Store
-    from grader.terms import Terms
-    from grader.worker import Done
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ClassRun:
             OperatorError: the results cannot be written.
             GraderFault: the grader's own processes keep dying.
         """
-        from grader.worker import Done
+        from grader.batch.worker import Done
 
         for path in self.kept:
             yield Done.of(path, self.store.load(submission.name_of(path)), kept=True)
@@ -133,9 +133,9 @@ def open_class(
         hidden = workshop.course.hidden
         places = seats(jobs)
         boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
-        from grader.crew import Crew, can_inherit
-        from grader.terms import Terms
-        from grader.worker import Job
+        from grader.batch.fingerprint import Terms
+        from grader.batch.pool import Crew, can_inherit
+        from grader.batch.worker import Job
 
         exercises = workshop.exercises
         if can_inherit() and (regrade or not all(map(store.knows, map(submission.name_of, paths)))):
