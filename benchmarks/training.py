@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from grader.apps.training_progress import watched
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.judge import prepare_trajectories
@@ -28,7 +29,6 @@ from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.submissions import submission
 from grader.submissions.source import Source
-from grader.training_progress import watched
 
 ROOT = Path(__file__).parent.parent
 EXERCISE = "ex4_training"

@@ -25,12 +25,12 @@ from pathlib import Path
 import classes
 from rich.console import Console
 
+from grader.apps.watch import screen
+from grader.apps.watch.save import Round, play
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.desk import Desk, open_desk
 from grader.submissions import submission
-from grader.watching import screen
-from grader.watching.rounds import Round, play
 
 EX1, EX4 = "ex1_step_by_step", "ex4_training"
 TICKS = os.sysconf("SC_CLK_TCK")

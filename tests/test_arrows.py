@@ -184,8 +184,8 @@ ALLOWED = {
         "grader.batch.fingerprint",
         "grader.grading.workshop",
     },
-    "grader.watching": set(),
-    "grader.watching.changes": {"grader.scorecard.model"},
+    "grader.apps.watch": set(),
+    "grader.apps.watch.changes": {"grader.scorecard.model"},
     "grader.grading.desk": {
         "grader.sandbox.open",
         "grader.course.course",
@@ -196,32 +196,36 @@ ALLOWED = {
         "grader.course.settings",
         "grader.submissions.submission",
     },
-    "grader.watching.display": {"grader.watching.plain", "grader.watching.rounds", "grader.watching.screen"},
-    "grader.watching.explanation": {"grader.reports.wording", "grader.scorecard.model"},
-    "grader.watching.plain": {
+    "grader.apps.watch.display": {
+        "grader.apps.watch.plain",
+        "grader.apps.watch.save",
+        "grader.apps.watch.screen",
+    },
+    "grader.apps.watch.explanation": {"grader.reports.wording", "grader.scorecard.model"},
+    "grader.apps.watch.plain": {
         "grader.reports.wording",
         "grader.scorecard.model",
-        "grader.watching.changes",
-        "grader.watching.explanation",
-        "grader.watching.rounds",
+        "grader.apps.watch.changes",
+        "grader.apps.watch.explanation",
+        "grader.apps.watch.save",
     },
-    "grader.watching.rounds": {
+    "grader.apps.watch.save": {
         "grader.scorecard.model",
         "grader.submissions.submission",
-        "grader.watching.changes",
+        "grader.apps.watch.changes",
         "grader.grading.desk",
-        "grader.watching.explanation",
+        "grader.apps.watch.explanation",
         "grader.submissions.source",
     },
-    "grader.watching.screen": {
+    "grader.apps.watch.screen": {
         "grader.reports.table",
         "grader.reports.wording",
         "grader.scorecard.model",
-        "grader.watching.changes",
-        "grader.watching.explanation",
-        "grader.watching.rounds",
+        "grader.apps.watch.changes",
+        "grader.apps.watch.explanation",
+        "grader.apps.watch.save",
     },
-    "grader.watching.ticks": set(),
+    "grader.apps.watch.file_events": set(),
 }
 
 
@@ -278,13 +282,13 @@ def test_a_layer_knows_nothing_of_grading(name: str) -> None:
 
 
 def test_nothing_imports_the_command_line() -> None:
-    importers = {name for name, path in MODULES.items() if "grader.cli" in imports(path)}
+    importers = {name for name, path in MODULES.items() if "grader.apps.cli" in imports(path)}
     assert importers == {"grader.__main__"}
 
 
 def test_only_the_command_line_imports_click() -> None:
     users = {name for name, path in MODULES.items() if "click" in packages(path.read_text("utf-8"))}
-    assert users == {"grader.cli"}
+    assert users == {"grader.apps.cli"}
 
 
 @pytest.mark.parametrize("text", ["import click", "import click.testing as t", "from click import echo"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from grader.cli import cli, main
+from grader.apps.cli import cli, main
 from grader.reports.gradescope import VISIBILITIES
 from grader.sandbox.portable import Subprocesses
 from tests.class_ import students
@@ -372,7 +372,7 @@ def test_a_desk_without_a_report_loads_nothing_of_them(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/ex2_cross_entropy.py").write_text("def dlogits(:\n")
     program = (
-        "import sys; from grader.cli import cli; "
+        "import sys; from grader.apps.cli import cli; "
         "cli.main(sys.argv[1:], standalone_mode=False); "
         "sys.exit(bool({'grader.batch.delivery', 'grader.batch.gradebook'} & set(sys.modules)))"
     )
@@ -436,7 +436,7 @@ def test_to_start_reads_nothing_that_a_command_may_not_need() -> None:
         "grader.reports",
         "grader.sandbox.process",
     }
-    code = f"import sys, grader.cli; sys.exit(', '.join({heavy} & set(sys.modules)))"
+    code = f"import sys, grader.apps.cli; sys.exit(', '.join({heavy} & set(sys.modules)))"
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert started.stderr.strip() == ""
 

@@ -170,7 +170,7 @@ def test_a_worker_that_dies_costs_nobody_but_the_submission_it_died_over(
     program = f"""
 import os, signal, sys
 from grader import judge
-from grader.cli import main
+from grader.apps.cli import main
 grade = judge.Judge.grade
 def deadly(self, submission):
     if submission.name == "cyd" and self.fault is None:

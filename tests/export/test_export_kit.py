@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from grader.apps.export import action, gradescope, kit
 from grader.course.course import Course
 from grader.errors import OperatorError
-from grader.export import action, gradescope, kit
 
 VENV = Path(sys.executable).parent
 
@@ -44,12 +44,12 @@ def test_the_kit_is_a_project_that_pip_can_install(course: Course) -> None:
         "exercises": "grader/_shipped_course/exercises"
     }
     assert {
-        "grader/cli.py",
+        "grader/apps/cli.py",
         "grader/scorecard/scorecard.schema.json",
         "grader/reports/scorecard.html.jinja",
     } <= set(files)
     assert {
-        "grader/export/templates/action.yml",
+        "grader/apps/export/templates/action.yml",
         "exercises/ex1_step_by_step/forward.py",
         "exercises/data/names.txt",
     } <= set(files)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.cli import main
+from grader.apps.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.judge import Judge, prepare_benches

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from grader.cli import main
+from grader.apps.cli import main
 from tests.notebook.build import DATA, notebook, pieces, stored
 
 ONLY = ("--exercise", "ex1_step_by_step", "--exercise", "ex2_cross_entropy", "--exercise", "ex3_batchnorm")

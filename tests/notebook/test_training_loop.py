@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.cli import main
+from grader.apps.cli import main
 from tests.notebook.build import notebook, pieces, stored
 from tests.notebook.conftest import Graded, NotebookDesk, lost, outcomes
 

@@ -18,7 +18,7 @@ from grader.scorecard.model import Scorecard
 from grader.submissions.submission import Submission
 from tests.conftest import ROOT
 
-PLUGIN = "grader.pytest_plugin"
+PLUGIN = "grader.apps.pytest_plugin"
 EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "ex4_training"
 IMPORTED = "raise SystemExit('this file was imported')\n"
 

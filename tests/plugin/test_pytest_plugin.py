@@ -16,12 +16,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from grader.claims import Wish, claim, functions_of
+from grader.apps.pytest_files import Wish, claim, functions_of
+from grader.apps.pytest_plugin import stub_line
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
 from grader.grading.desk import Desk
-from grader.pytest_plugin import stub_line
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions.submission import Submission
 from tests.conftest import ROOT

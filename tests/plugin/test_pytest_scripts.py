@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from grader.claims import claim, functions_of
+from grader.apps.pytest_files import claim, functions_of
 from grader.course.course import Course
 from tests.conftest import ROOT
 from tests.notebook.build import DATA, Piece, notebook, pieces, stored

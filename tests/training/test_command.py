@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from grader.cli import INTERRUPTED
+from grader.apps.cli import INTERRUPTED
 from tests.conftest import ROOT
 from tests.test_cli import VOLATILE, Shell
 from tests.training.lecture import EXERCISE, FAST, LOOP

@@ -20,7 +20,7 @@ from typing import Self
 
 import pytest
 
-from grader.cli import main
+from grader.apps.cli import main
 from tests.conftest import ROOT
 
 PATIENCE_S = 60.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from grader.apps.watch.changes import Change, Turn, changes, grouped
 from grader.scorecard.model import ExerciseResult, Outcome
-from grader.watching.changes import Change, Turn, changes, grouped
 from tests.reports.builders import exercise, gradient
 
 EXERCISE = "ex1_step_by_step"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from grader.apps.watch.explanation import details, verdict
 
 from grader.scorecard.model import Fault, Hint, Outcome, Worst
-from grader.watching.explanation import details, verdict
 from tests.reports.builders import HOSTILE, exercise, gradient
 
 LINE = "counts_sum = counts.sum(1, keepdim=True)"

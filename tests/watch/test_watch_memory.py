@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.apps.watch.save import play
 from grader.grading.desk import Desk
 from grader.grading.incremental import Memory, looks
 from grader.grading.judge import Judge
@@ -15,7 +16,6 @@ from grader.sandbox.box import Box
 from grader.scorecard.model import ExerciseResult
 from grader.submissions import submission
 from grader.submissions.source import Source
-from grader.watching.rounds import play
 from tests.conftest import ROOT
 
 EX1 = "ex1_step_by_step"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from grader.apps.watch import plain, screen
+from grader.apps.watch.save import Round, play, stale
 from grader.grading.desk import Desk
 from grader.grading.judge import Judge
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions import submission
 from grader.submissions.submission import Submission
-from grader.watching import plain, screen
-from grader.watching.rounds import Round, play, stale
 from tests.conftest import ROOT
 from tests.notebook.build import stored
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import watchfiles
 
-from grader.watching.ticks import ticks
+from grader.apps.watch.file_events import ticks
 
 LOOKS = 40
 """How often to look at most before giving up: some twenty seconds without any word of a change."""

@@ -2,7 +2,7 @@
 
 ``pytest submissions/alice``, or ``pytest`` in one's own folder, shows ids such as
 ``alice/ex1_step_by_step.py::dprobs``; of a notebook, or a script in the lecture's style, such as
-``part4.ipynb::ex1_step_by_step::dprobs``. :mod:`grader.claims` says which files are a submission's; nothing else
+``part4.ipynb::ex1_step_by_step::dprobs``. :mod:`grader.apps.pytest_files` says which files are a submission's; nothing else
 is ever collected, and nobody's other tests notice this plugin.
 
 A submission's file is never imported here, neither by this plugin nor by pytest's own collectors: the judge
@@ -34,7 +34,7 @@ import pytest
 from grader.errors import GraderError
 
 if TYPE_CHECKING:
-    from grader.claims import Claim
+    from grader.apps.pytest_files import Claim
     from grader.course.course import Course
     from grader.grading.desk import Desk
     from grader.scorecard.model import ExerciseResult
@@ -47,7 +47,7 @@ def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Collect a submission's file, and keep the collectors away that would import it."""
-    from grader.claims import Wish, claim, is_submission
+    from grader.apps.pytest_files import Wish, claim, is_submission
 
     others = yield
     harmless = [other for other in others if not isinstance(other, pytest.Module)]
@@ -65,7 +65,7 @@ def pytest_collect_directory(
     path: Path, parent: pytest.Collector
 ) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
     """Take a submission's folder for a plain one: pytest would import the ``__init__.py`` of a package."""
-    from grader.claims import is_submission
+    from grader.apps.pytest_files import is_submission
 
     found = yield
     if isinstance(found, pytest.Package) and is_submission(path):
@@ -121,7 +121,7 @@ class ExerciseInScript(pytest.Collector):
 
 def gradients(parent: SubmissionFile | ExerciseInScript, exercise: str) -> Iterator[GradientItem]:
     """One item for each gradient that an exercise asks for, whether or not there is a stub for it."""
-    from grader.claims import functions_of
+    from grader.apps.pytest_files import functions_of
 
     file = parent if isinstance(parent, SubmissionFile) else parent.parent
     assert isinstance(file, SubmissionFile)
@@ -201,7 +201,7 @@ class GradientItem(pytest.Item):
         return self.path, line, f"{self.exercise}::{self.name}"
 
     def _explained(self) -> str:
-        from grader.watching.explanation import details, verdict
+        from grader.apps.watch.explanation import details, verdict
 
         gradient = self._gradient
         lines = [*details(gradient, self._result)]

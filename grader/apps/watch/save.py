@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from grader.apps.watch.changes import Change, changes
+from grader.apps.watch.explanation import fault_line, has_no_stub
 from grader.grading.desk import Desk
 from grader.scorecard.model import ExerciseResult, Scorecard
 from grader.submissions.source import Source
 from grader.submissions.submission import HandedIn, Submission
-from grader.watching.changes import Change, changes
-from grader.watching.explanation import fault_line, has_no_stub
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
-from grader.watching import plain, screen
-from grader.watching.rounds import Round
+from grader.apps.watch import plain, screen
+from grader.apps.watch.save import Round
 
 
 class Display(Protocol):

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from grader.apps.export import kit
 from grader.course.course import Course
 from grader.course.settings import DEFAULT_SEED
 from grader.errors import OperatorError
-from grader.export import kit
 
 SCRIPTS = ("setup.sh", "run_autograder")
 SAME_DAY = (2020, 1, 1, 0, 0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from grader import template
+from grader.apps import template
 from grader.checks.suite import Bench
 from grader.course.exercise import tensor_of
 

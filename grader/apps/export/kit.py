@@ -31,7 +31,7 @@ requires-python = ">=3.11"
 dependencies = [{dependencies}]
 
 [project.scripts]
-grade = "grader.cli:main"
+grade = "grader.apps.cli:main"
 
 [tool.hatch.build.targets.wheel]
 packages = ["grader"]

@@ -322,10 +322,10 @@ def _grade_class(
     group: Group, workshop: Workshop, out: Path, form: str, isolation: str, *, jobs: int, regrade: bool
 ) -> int:
     """Grade many submissions in processes of their own; print a row for each, and write the gradebook."""
+    from grader.apps.progress import watched
     from grader.batch import gradebook
     from grader.batch.run import open_class
     from grader.batch.store import Store
-    from grader.progress import watched
     from grader.reports import table
 
     for notice in group.notices:
@@ -355,7 +355,7 @@ def _grade_class(
 @COURSE
 def new(folder: Path, exercises: tuple[str, ...], course: Path | None) -> None:
     """Lay out the templates for a new submission in DIR."""
-    from grader import template
+    from grader.apps import template
 
     home = _course(course, folder)
     for path in template.lay_out(home.select(exercises), folder):
@@ -382,8 +382,8 @@ def audit(
 
     Exit status: 0 it is sound, 2 it cannot be read, 3 it is unsound: what is marked FAIL says why.
     """
-    from grader import audit as auditing
-    from grader import template
+    from grader.apps import audit as auditing
+    from grader.apps import template
     from grader.course.settings import Settings
     from grader.grading.judge import prepare_benches
 
@@ -407,8 +407,8 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
+    from grader.apps.doctor import examine
     from grader.course.course import Course
-    from grader.doctor import examine
     from grader.sandbox.open import Isolated, opener, require
 
     with opener(Course.shipped().hidden, Isolated.AUTO) as boxes:
@@ -455,7 +455,7 @@ def export_gradescope(
     with_reference: bool,
 ) -> None:
     """Write the zip that an instructor uploads to Gradescope."""
-    from grader.export import gradescope
+    from grader.apps.export import gradescope
 
     settings = gradescope.GradescopeSettings(exercises, seed, visibility, isolation)
     gradescope.export(out, _course(course, Path.cwd()), settings, reference=with_reference)
@@ -471,7 +471,7 @@ def export_action(
     folder: Path, exercises: tuple[str, ...], course: Path | None, with_reference: bool
 ) -> None:
     """Write workflows and grader into DIR, the repository where students hand in."""
-    from grader.export import action
+    from grader.apps.export import action
 
     for path in action.export(folder, _course(course, Path.cwd()), exercises, reference=with_reference):
         click.echo(path)
@@ -506,8 +506,8 @@ def watch(
 
     Shows every outcome, what the save changed, and the next gradient to do. Writes no scorecard.
     """
+    from grader.apps.watch.watch import watch as watch_submission
     from grader.course.settings import Settings
-    from grader.watch import watch as watch_submission
 
     settings = Settings(seed, words, time_limit)
     watch_submission(path, only=exercises, course=course, settings=settings)
@@ -570,11 +570,11 @@ def _train_one(
     trainer: Trainer, submission: Submission, workshop: Workshop, out: Path, isolation: str
 ) -> int:
     """Grade one submission and train with it; what was graded is kept before the training begins."""
+    from grader.apps.training_progress import watched
     from grader.batch.fingerprint import Terms
     from grader.batch.run import open_run
     from grader.batch.store import Store
     from grader.reports import table
-    from grader.training_progress import watched
 
     store, colour = Store(out), sys.stdout.isatty()
     with open_run(submission.path, workshop, isolation=isolation) as run:

@@ -12,15 +12,15 @@ from types import FrameType
 
 from rich.console import Console
 
+from grader.apps.watch.display import Display, display_on
+from grader.apps.watch.file_events import ticks
+from grader.apps.watch.save import Round, play, stale
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import SubmissionError
 from grader.grading.desk import Desk, open_desk
 from grader.submissions import submission
 from grader.submissions.submission import Submission
-from grader.watching.display import Display, display_on
-from grader.watching.rounds import Round, play, stale
-from grader.watching.ticks import ticks
 
 
 @dataclass(frozen=True)

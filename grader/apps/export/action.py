@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from grader.apps.export import kit
 from grader.course.course import Course
 from grader.errors import OperatorError
-from grader.export import kit
 
 HOME = ".github/backprop-grader"
 WORKFLOWS = ("grade.yml", "grade-comment.yml")
