@@ -23,7 +23,6 @@ from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
 from grader.sandbox.process import Limits, Opener
-from grader.submissions.source import Source
 
 ROOT = Path(__file__).parent.parent
 LIMITS = Limits(30.0, 1024)
@@ -59,14 +58,14 @@ class Work:
         (bench,) = prepare_benches(course, course.select(["ex1_step_by_step"]), Settings())
         self.asks = bench.exercise.asks
         path = ROOT / "submissions/alice/ex1_step_by_step.py"
-        self.source = Source(path.name, path.read_bytes())
+        self.files = {path.name: path.read_bytes()}
         self._bench = bench
         self._trials: dict[str, Sequence[object]] = {}
 
     def answer(self, boxes: Opener) -> None:
         """Open a box and have it answer."""
         with Box(boxes.open(LIMITS), LIMITS) as box:
-            stubs, failed, _ = box.load(self.source, self.asks)
+            stubs, failed, _ = box.load(self.files, self.asks)
             assert failed is None
             for ask in self.asks:
                 names = frozenset(parameter.name for parameter in stubs[ask].parameters)
@@ -95,7 +94,7 @@ def memory_growth(work: Work, count: int) -> tuple[float, float]:
     held = []
     for number in range(1, count + 1):
         with Box(boxes.open(LIMITS), LIMITS) as box:
-            box.load(work.source, work.asks)
+            box.load(work.files, work.asks)
         if number in (max(50, count // 10), count):
             held.append(_family_mib(boxes._process.pid))
     boxes.close()

@@ -22,13 +22,13 @@ from grader.apps.training_progress import watched
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.judge import prepare_trajectories
+from grader.grading.plan import limits_of
 from grader.grading.training import Trainer
 from grader.reports.wording import loss_rows
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Training
 from grader.submissions import submission
-from grader.submissions.source import Source
 
 ROOT = Path(__file__).parent.parent
 EXERCISE = "ex4_training"
@@ -61,9 +61,9 @@ def overhead(course: Course, settings: Settings, zygote: Zygote, *, rounds: int)
     assert reference is not None
     path = ROOT / "reference" / f"{EXERCISE}.py"
     steps, bare, boxed = trajectory.descent.steps, [], []
-    limits = settings.limits(exercise)
+    limits = limits_of(settings, exercise)
     with Box(zygote.open(limits), limits) as box:
-        box.load(Source(path.name, path.read_bytes()), ["train"])
+        box.load({path.name: path.read_bytes()}, ["train"])
         for _ in range(rounds):
             own = trajectory.arguments()
             started = time.perf_counter()

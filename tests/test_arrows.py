@@ -54,7 +54,7 @@ ALLOWED = {
         "grader.sandbox.payload",
         "grader.sandbox.replies",
         "grader.sandbox.values",
-        "grader.recent",
+        "grader.bounded",
     },
     "grader.sandbox.linux": {
         "grader.sandbox.frames",
@@ -64,8 +64,8 @@ ALLOWED = {
     },
     "grader.course.exercise": {"grader.errors", "grader.course.forward"},
     "grader.checks.loss_curve": {"grader.scorecard.model"},
-    "grader.recent": set(),
-    "grader.checks.oracle": {"grader.checks.cases", "grader.course.forward", "grader.recent"},
+    "grader.bounded": set(),
+    "grader.checks.oracle": {"grader.checks.cases", "grader.course.forward", "grader.bounded"},
     "grader.checks.compare": {"grader.sandbox.answers", "grader.checks.oracle", "grader.scorecard.model"},
     "grader.sandbox.box": {
         "grader.sandbox.answers",
@@ -102,7 +102,7 @@ ALLOWED = {
         "grader.course.exercise",
         "grader.course.forward",
         "grader.checks.oracle",
-        "grader.recent",
+        "grader.bounded",
         "grader.scorecard.model",
         "grader.hints.descent",
         "grader.checks.descent",
@@ -201,12 +201,12 @@ ALLOWED = {
         "grader.apps.watch.save",
         "grader.apps.watch.screen",
     },
-    "grader.apps.watch.explanation": {"grader.reports.wording", "grader.scorecard.model"},
+    "grader.reports.explanation": {"grader.reports.wording", "grader.scorecard.model"},
     "grader.apps.watch.plain": {
         "grader.reports.wording",
         "grader.scorecard.model",
         "grader.apps.watch.changes",
-        "grader.apps.watch.explanation",
+        "grader.reports.explanation",
         "grader.apps.watch.save",
     },
     "grader.apps.watch.save": {
@@ -214,7 +214,7 @@ ALLOWED = {
         "grader.submissions.submission",
         "grader.apps.watch.changes",
         "grader.grading.desk",
-        "grader.apps.watch.explanation",
+        "grader.reports.explanation",
         "grader.submissions.source",
     },
     "grader.apps.watch.screen": {
@@ -222,7 +222,7 @@ ALLOWED = {
         "grader.reports.wording",
         "grader.scorecard.model",
         "grader.apps.watch.changes",
-        "grader.apps.watch.explanation",
+        "grader.reports.explanation",
         "grader.apps.watch.save",
     },
     "grader.apps.watch.file_events": set(),
@@ -273,7 +273,7 @@ def test_a_module_imports_what_it_may(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.reports.")))
 def test_a_report_depends_on_scorecards_alone(name: str) -> None:
     others = {i for i in imports(MODULES[name]) if not i.startswith("grader.reports")}
-    assert others <= {"grader.recent", "grader.scorecard.model"}
+    assert others <= {"grader.bounded", "grader.scorecard.model"}
 
 
 @pytest.mark.parametrize("name", sorted(n for n in MODULES if n.startswith("grader.sandbox.layers.")))

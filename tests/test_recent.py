@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.recent import Recent
+from grader.bounded import Recent
 
 ITEMS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 12)))
 """Keys, and values that weigh as much as they are."""

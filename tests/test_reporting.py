@@ -58,9 +58,9 @@ def test_a_fault_of_ours_is_ours(tmp_path):
     """Status 3, and the other reports are there."""
     card = scorecard(exercise(gradient("dh", Outcome.GRADER_FAULT)))
     requests = [delivery.Request.read(f"{kind}={tmp_path / kind}") for kind in ("gradescope", "junit")]
-    delivery = delivery.Delivery(tuple(requests), (card,), ReportContext(), "")
+    made = delivery.Delivery(tuple(requests), (card,), ReportContext(), "")
     with pytest.raises(GraderFault, match="the grader itself failed"):
-        delivery.deliver()
+        made.deliver()
     assert [path.name for path in tmp_path.iterdir()] == ["junit"]
 
 
@@ -68,9 +68,9 @@ def test_each_report_that_cannot_be_is_told(tmp_path):
     """In one line: who mends the first has not to find out about the second."""
     words = (f"gradescope={tmp_path / 'x'}", f"outputs={tmp_path / 'no' / 'y'}", f"markdown={tmp_path / 'z'}")
     cards = (sample(), perfect())
-    delivery = delivery.Delivery(tuple(map(delivery.Request.read, words)), cards, ReportContext(), "")
+    made = delivery.Delivery(tuple(map(delivery.Request.read, words)), cards, ReportContext(), "")
     with pytest.raises(OperatorError, match=r"expected one submission, found 2; .*no/y: cannot be written"):
-        delivery.deliver()
+        made.deliver()
     assert [path.name for path in tmp_path.iterdir()] == ["z"]
 
 
@@ -78,10 +78,10 @@ def test_what_cannot_be_made_is_told_when_it_is_delivered(tmp_path):
     """A warning about it is no error of its own, and names the export."""
     request = delivery.Request.read(f"canvas={tmp_path / 'x'}")
     context = ReportContext(gradebook="Username\n", exported="--gradebook export.csv")
-    delivery = delivery.Delivery((request,), (sample(),), context, "")
-    assert delivery.warnings() == ()
+    made = delivery.Delivery((request,), (sample(),), context, "")
+    assert made.warnings() == ()
     with pytest.raises(OperatorError, match=r"^--gradebook export.csv: expected a gradebook from Canvas"):
-        delivery.deliver()
+        made.deliver()
 
 
 def test_an_export_stays_the_bytes_it_was(tmp_path):

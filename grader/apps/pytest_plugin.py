@@ -201,7 +201,7 @@ class GradientItem(pytest.Item):
         return self.path, line, f"{self.exercise}::{self.name}"
 
     def _explained(self) -> str:
-        from grader.apps.watch.explanation import details, verdict
+        from grader.reports.explanation import details, verdict
 
         gradient = self._gradient
         lines = [*details(gradient, self._result)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from grader.errors import OperatorError
 from grader.reports.book import Student
 from grader.reports.canvas import POSSIBLE
-from grader.reports.gradebook import plain
+from grader.reports.lms_rows import plain
 from grader.submissions.discover import Found
 
 TITLES: Mapping[str, tuple[str, ...]] = {

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from grader.batch.atomic_files import encoded, writable_folder, write_whole
 from grader.errors import OperatorError
+from grader.submissions.discover import RECORDS
 
 try:
     import fcntl
@@ -37,7 +38,6 @@ except ImportError:  # Windows: two runs at once may grade a submission twice; f
 if TYPE_CHECKING:
     from grader.scorecard.model import Scorecard
 
-RECORDS = ".grade"
 LOCKS = "locks"
 
 RESERVED = ("gradebook",)

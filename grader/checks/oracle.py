@@ -17,9 +17,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from grader.bounded import Recent
 from grader.checks.cases import Case, floats
 from grader.course.forward import LOSS, Step, Values
-from grader.recent import Recent
 
 ROUNDING = 2.0**-24
 """The unit roundoff of float32: one operation is off by at most this, relatively."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from grader.bounded import Recent
 from grader.checks.cases import RANDOM, Case
 from grader.checks.check import Trial, part
 from grader.checks.compare import Verdict, check, compare
@@ -20,13 +21,11 @@ from grader.checks.descent import Trajectory
 from grader.checks.oracle import Blind, Oracle, Truth
 from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.course.forward import LOSS
-from grader.hints.descent import explain
-from grader.recent import Recent
 from grader.sandbox import values
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.replies import Content, read_answer, weight
 from grader.sandbox.requests import Arguments, Calls, Replies, no_replies
-from grader.scorecard.model import Difference, ForwardLine, Gradient, Hint, Outcome
+from grader.scorecard.model import Difference, ForwardLine, Gradient, Outcome
 
 Reference = Mapping[str, Callable[..., Any]]
 
@@ -139,11 +138,6 @@ class Bench:
         if ask not in self.exercise.gradients:
             return self.trajectories[self.exercise.function_of(ask).name].shape(ask)
         return tuple(self.oracles[0].truths[tensor_of(ask)].precise.shape)
-
-    def hint(self, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
-        """Where a descent goes wrong, if it does; None for a gradient."""
-        trajectory = self.trajectories.get(self.exercise.function_of(ask).name)
-        return explain(trajectory, ask, verdict, called) if trajectory is not None else None
 
     def _make_trials(self, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
         function = self.exercise.function_of(ask)

@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from grader.bounded import Recent
 from grader.course.exercise import Exercise
-from grader.recent import Recent
 from grader.scorecard.model import Gradient, Outcome, Training
 from grader.submissions.notebooks.effects import effects
 from grader.submissions.source import Source

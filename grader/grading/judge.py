@@ -25,6 +25,7 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
 from grader.grading.incremental import Memory, Recollection
+from grader.grading.placing import placed
 from grader.grading.plan import Sitting, sittings
 from grader.grading.runner import Hearing, Hearsay
 from grader.hints import diagnose, reduced
@@ -174,7 +175,7 @@ class Judge:
         if self.memory is not None:
             self.memory.keep(exercise, remembered, gradients, descent)
         if work is not None:
-            gradients = tuple(work.placed(gradient, self.settings.hints) for gradient in gradients)
+            gradients = tuple(placed(work, gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
         return ExerciseResult(
             id=exercise.id,
@@ -223,7 +224,7 @@ def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:
         else UNKNOWN
     )
     shown = next((pair for pair in heard.trials if pair[1] is decided), None)
-    hint = bench.hint(ask, decided, heard.called[0] if heard.called else None)
+    hint = diagnose(bench, ask, heard.trials, decided, heard.called[0] if heard.called else None)
     ours = decided.outcome is Outcome.GRADER_FAULT
     return Gradient(
         name=ask,
@@ -237,7 +238,7 @@ def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:
         autograd=autograd,
         reference=bench.reference_differences(ask, answers) if whole else None,
         cases=tuple(_case_results(bench, ask, heard)),
-        hint=reduced(hint or diagnose(bench, ask, heard.trials), hints),
+        hint=reduced(hint, hints),
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
         shown_case=shown[0].name if shown else bench.planned(ask)[0][0],

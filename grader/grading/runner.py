@@ -159,7 +159,7 @@ class Hearing:
             self._box = Box(self.opener.open(self.limits), self.limits)
         self._used = bool(self._loaded)
         try:
-            loaded = Loaded(*self._box.load(source, exercise.stubs, into=exercise.id))
+            loaded = Loaded(*self._box.load(source.files, exercise.stubs, into=exercise.id))
         except BoxDied as death:
             self._leave()
             return Loaded({}, death.failed, None)

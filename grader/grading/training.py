@@ -25,6 +25,7 @@ from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
 from grader.errors import OperatorError, SubmissionError
 from grader.grading.network import Network
+from grader.grading.plan import limits_of
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.batches import STOPPED, Batches
 from grader.sandbox.box import Box, BoxDied
@@ -112,7 +113,7 @@ class Trainer:
         chosen, function = _trains(course, exercise)
         words = settings.words or chosen.words
         assert function.descent is not None and words is not None, "checked when the exercise was loaded"
-        graded = settings.limits(chosen)
+        graded = limits_of(settings, chosen)
         time_limit_s = time_limit_s or graded.time_limit_s * max(1.0, steps / function.descent.steps)
         return cls(
             chosen.id,
@@ -145,7 +146,7 @@ class Trainer:
 
     def _load(self, box: Box) -> None:
         try:
-            stubs, failed, _ = box.load(self.source, [self.function])
+            stubs, failed, _ = box.load(self.source.files, [self.function])
         except BoxDied as death:
             stubs, failed = {}, death.failed
         if failed is not None:

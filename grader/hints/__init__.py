@@ -23,9 +23,10 @@ from grader.checks.check import Trial
 from grader.checks.compare import Verdict
 from grader.checks.suite import Bench
 from grader.course.exercise import tensor_of
-from grader.hints import families
+from grader.hints import descent, families
 from grader.hints.inquiry import Inquiry, Knowledge
 from grader.hints.text import Flaw, kinds
+from grader.sandbox.answers import Called
 from grader.scorecard.model import Hint, Outcome
 
 SILENT = frozenset(
@@ -65,18 +66,29 @@ class Family(Protocol):
         ...
 
 
-def diagnose(bench: Bench, ask: str, tried: Sequence[tuple[Trial, Verdict]]) -> Hint | None:
-    """Say why a gradient is wrong.
+def diagnose(
+    bench: Bench,
+    ask: str,
+    tried: Sequence[tuple[Trial, Verdict]],
+    decided: Verdict | None = None,
+    called: Called | None = None,
+) -> Hint | None:
+    """Say why an answer is wrong.
 
     Args:
         bench: the exercise's bench.
-        ask: the gradient's name, such as ``dprobs``.
-        tried: the stub's calls and what became of them.
+        ask: what was asked, such as ``dprobs``.
+        tried: the function's calls and what became of them.
+        decided: the verdict that decides; a descent's hint follows from it.
+        called: what came back from a descent, None where the box died in it or nothing was called.
 
     Returns:
-        The best explanation, or None for a right answer, for an outcome that speaks for itself, for an ask
-        that is no gradient of the forward pass, and where nothing can be said for certain.
+        The best explanation, or None for a right answer, for an outcome that speaks for itself, and where
+        nothing can be said for certain.
     """
+    trajectory = bench.trajectories.get(bench.exercise.function_of(ask).name)
+    if trajectory is not None:
+        return descent.explain(trajectory, ask, decided, called) if decided is not None else None
     if tensor_of(ask) not in bench.exercise.forward.names:
         return None
     inquiry = Inquiry(Knowledge.of(bench), ask, tuple(tried))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.reports.book import Book, Line
-from grader.reports.gradebook import number
+from grader.reports.lms_rows import number
 from grader.reports.sheet import Sheet, harmless
 
 NOTHING = "nothing handed in"

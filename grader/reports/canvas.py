@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from grader.reports.context import ReportContext
-from grader.reports.gradebook import (
+from grader.reports.lms_rows import (
     Assignment,
     Matches,
     Person,

@@ -15,10 +15,10 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from grader.recent import Recent
+from grader.bounded import Recent
 from grader.reports import wording
-from grader.reports.curve import HEIGHT, WIDTH, Plot
-from grader.reports.heat import Heat
+from grader.reports.error_map import Heat
+from grader.reports.loss_curve import HEIGHT, WIDTH, Plot
 from grader.reports.wording import LOOKS, Look, LossRow, NextStep, Tone
 from grader.scorecard.model import (
     ExerciseResult,

@@ -18,7 +18,7 @@ from functools import partial
 from types import MappingProxyType
 
 from grader.reports.context import ReportContext
-from grader.reports.gradebook import (
+from grader.reports.lms_rows import (
     Assignment,
     Matches,
     Person,

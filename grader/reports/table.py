@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from grader.reports.curve import chart
+from grader.reports.loss_curve import chart
 from grader.reports.wording import (
     LOOKS,
     Tone,

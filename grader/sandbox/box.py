@@ -44,7 +44,6 @@ from grader.sandbox.process import Limits, Process, how_it_died
 from grader.sandbox.replies import Progress, Reply, Watch
 from grader.sandbox.requests import Arguments, Calls
 from grader.scorecard.model import Outcome
-from grader.submissions.source import Source
 
 
 class BoxDied(Exception):
@@ -73,12 +72,12 @@ class Box:
         self._process.kill()
 
     def load(
-        self, source: Source, asks: Sequence[str], *, into: str = ""
+        self, files: Mapping[str, bytes], asks: Sequence[str], *, into: str = ""
     ) -> tuple[Mapping[str, Stub], Failed | None, str | None]:
         """Run a submission's file.
 
         Args:
-            source: the file.
+            files: the file that is run, then the modules beside it, as bytes by file name.
             asks: the stubs of interest.
             into: what the file is known by in this box, where several are loaded.
 
@@ -88,7 +87,6 @@ class Box:
         Raises:
             BoxDied: the file ended its process, or did not come to an end.
         """
-        files = {source.filename: source.content, **source.helpers}
         sizes = [[name, len(content)] for name, content in files.items()]
         request = Frame(
             {"do": "load", "into": into, "files": sizes, "asks": list(asks)}, b"".join(files.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from grader.recent import Recent
+from grader.bounded import Recent
 from grader.sandbox.answers import Called
 from grader.sandbox.frames import Frame
 from grader.sandbox.replies import Content, weight

@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from grader.batch.store import RECORDS
 from grader.errors import SubmissionError
 from grader.submissions import archive, submission
 from grader.submissions.collect import (
@@ -35,6 +34,9 @@ from grader.submissions.collect import (
 )
 from grader.submissions.platforms import METADATA, Owner, Owners, Persons, strays_and_folders, tells
 from grader.submissions.submission import Trouble
+
+RECORDS = ".grade"
+"""The folder in which an output folder's results are recorded: it tells that no student made that folder."""
 
 
 @dataclass(frozen=True)

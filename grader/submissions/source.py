@@ -13,3 +13,8 @@ class Source:
     filename: str
     content: bytes = field(repr=False)
     helpers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """All of them, the file itself first, as a box takes them."""
+        return {self.filename: self.content, **self.helpers}

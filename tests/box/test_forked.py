@@ -13,7 +13,6 @@ from grader.errors import IsolationError
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
-from grader.submissions.source import Source
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="boxes are forked from a parent on Linux alone"
@@ -60,7 +59,7 @@ def test_a_layer_that_fails_later_leaves_no_box_open(moment: str, error: str) ->
     with closing(Zygote(program=("-c", FAILING.format(moment=moment, error=error)))) as boxes:
         assert "late" in boxes.isolation.layers
         with Box(boxes.open(LIMITS), LIMITS) as box:
-            box.load(Source("work.py", b""), [])
+            box.load({"work.py": b""}, [])
         for _ in range(2):
             with pytest.raises(IsolationError, match="no box can be opened: late: none is left"):
                 boxes.open(LIMITS)

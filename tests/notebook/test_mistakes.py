@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from grader.grading.placing import placed
 from grader.scorecard.model import Difference, Gradient, Hint, Outcome
 from grader.submissions.notebooks import Origins, Translation
 from grader.submissions.notebooks.stubs import Work
@@ -260,6 +261,6 @@ def test_how_much_is_told_is_the_instructors_choice() -> None:
     cause = Hint("aliased", "Derived, then broken by `dhprebn += 1` (cell 2, line 1).", None)
     made = Translation(b"", Origins("a.py", {}, "a.ipynb"), {}, {"dbndiff": (cause,)}, {})
     work = Work(HandedIn("a.ipynb", script=b""), made)
-    assert work.placed(gradient, "full").hint == cause
-    assert work.placed(gradient, "line").hint is None
-    assert work.placed(gradient, "off").hint is None
+    assert placed(work, gradient, "full").hint == cause
+    assert placed(work, gradient, "line").hint is None
+    assert placed(work, gradient, "off").hint is None

@@ -11,7 +11,7 @@ from builders import side, trained, training
 from page import Page
 
 from grader.reports import html, table
-from grader.reports.curve import HEIGHT, WIDTH, Plot, Scale, chart, resampled
+from grader.reports.loss_curve import HEIGHT, WIDTH, Plot, Scale, chart, resampled
 from grader.reports.wording import SLOWNESS
 from grader.scorecard.model import Averages
 

@@ -26,7 +26,7 @@ from builders import (
 from page import Page
 
 from grader.reports import html
-from grader.reports.heat import Heat
+from grader.reports.error_map import Heat
 from grader.reports.wording import Tone
 from grader.scorecard.model import ErrorMap, Outcome, Worst
 

@@ -15,7 +15,6 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
 from grader.sandbox.replies import Progress, read_answer
 from grader.scorecard.model import Outcome
-from grader.submissions.source import Source
 
 LIMITS = Limits(20, 512)
 STEPS = 4000
@@ -60,7 +59,7 @@ def drawing() -> Drawing:
 @pytest.fixture
 def box(zygote: Zygote) -> Iterator[Box]:
     with Box(zygote.open(LIMITS), LIMITS) as opened:
-        opened.load(Source("code.py", CODE), ["descend", "by_number", "kinds", "arrays", "stuck"])
+        opened.load({"code.py": CODE}, ["descend", "by_number", "kinds", "arrays", "stuck"])
         yield opened
 
 
@@ -184,7 +183,7 @@ def test_a_loop_by_number_is_stopped_by_an_exception(box: Box, drawing: Drawing)
 def test_the_step_in_which_a_loop_hangs_is_known(zygote: Zygote, drawing: Drawing) -> None:
     limits = Limits(1, 512)
     with Box(zygote.open(limits), limits) as box:
-        box.load(Source("code.py", CODE), ["stuck"])
+        box.load({"code.py": CODE}, ["stuck"])
         with pytest.raises(BoxDied) as death:
             box.call("stuck", [{"batches": Batches(drawing)}])
     assert death.value.failed.outcome is Outcome.TIMED_OUT

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from grader.apps.watch.explanation import details, verdict
 
+from grader.reports.explanation import details, verdict
 from grader.scorecard.model import Fault, Hint, Outcome, Worst
 from tests.reports.builders import HOSTILE, exercise, gradient
 

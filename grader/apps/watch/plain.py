@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.apps.watch.changes import grouped
-from grader.apps.watch.explanation import details
 from grader.apps.watch.save import Round, Trouble
+from grader.reports.explanation import details
 from grader.reports.wording import LOOKS, next_step, one_line, points, reason
 from grader.scorecard.model import Scorecard
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from grader.apps.watch.changes import Change, changes
-from grader.apps.watch.explanation import fault_line, has_no_stub
 from grader.grading.desk import Desk
+from grader.reports.explanation import fault_line, has_no_stub
 from grader.scorecard.model import ExerciseResult, Scorecard
 from grader.submissions.source import Source
 from grader.submissions.submission import HandedIn, Submission

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.apps.watch.changes import Turn, grouped
-from grader.apps.watch.explanation import details
 from grader.apps.watch.save import Round, Trouble
+from grader.reports.explanation import details
 from grader.reports.table import STYLES
 from grader.reports.wording import LOOKS, Tone, next_step, one_line, points, reason, visible
 from grader.scorecard.model import ExerciseResult, Gradient, Scorecard
