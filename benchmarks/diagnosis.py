@@ -20,7 +20,7 @@ from watch import EX1, cpu_s, sample
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_suites
 from grader.sandbox.linux import Zygote
 from grader.submissions import submission
 
@@ -63,8 +63,8 @@ def shares(judge: Judge, text: str, rounds: int) -> tuple[float, float]:
         def spent() -> float:
             before = cpu_s()
             for _ in range(4):  # the system counts in hundredths of a second
-                for bench in judge.benches:
-                    bench.forget()  # or the second of two that fail alike would be diagnosed for nothing
+                for suite in judge.suites:
+                    suite.forget()  # or the second of two that fail alike would be diagnosed for nothing
                 judge.grade(work)
             return (cpu_s() - before) / 4 * 1000
 
@@ -82,9 +82,9 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     """Processor milliseconds of grading exercise 1, and what diagnosis adds."""
     rounds = 5 if quick else 25
     course = Course.at(classes.ROOT)
-    benches = prepare_benches(course, course.select([EX1]), Settings())
+    suites = prepare_suites(course, course.select([EX1]), Settings())
     boxes = Zygote(course.hidden)
-    judge = Judge(boxes, benches, Settings(), exercises=course.exercises)
+    judge = Judge(boxes, suites, Settings(), exercises=course.exercises)
     found = []
     for label, text in (("explained", with_mistakes()), ("unexplained", with_riddles())):
         bare, added = shares(judge, text, rounds)

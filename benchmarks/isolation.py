@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import prepare_benches
+from grader.grading.judge import prepare_suites
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
@@ -55,12 +55,12 @@ class Work:
 
     def __init__(self) -> None:
         course = Course.at(ROOT)
-        (bench,) = prepare_benches(course, course.select(["ex1_step_by_step"]), Settings())
-        self.asks = bench.exercise.asks
+        (suite,) = prepare_suites(course, course.select(["ex1_step_by_step"]), Settings())
+        self.asks = suite.exercise.asks
         path = ROOT / "submissions/alice/ex1_step_by_step.py"
         self.files = {path.name: path.read_bytes()}
-        self._bench = bench
-        self._trials: dict[str, Sequence[object]] = {}
+        self._bench = suite
+        self._checks: dict[str, Sequence[object]] = {}
 
     def answer(self, boxes: Opener) -> None:
         """Open a box and have it answer."""
@@ -69,7 +69,7 @@ class Work:
             assert failed is None
             for ask in self.asks:
                 names = frozenset(parameter.name for parameter in stubs[ask].parameters)
-                box.call(ask, [trial.arguments for trial in self._bench.trials(ask, names)])
+                box.call(ask, [check.arguments for check in self._bench.checks(ask, names)])
 
 
 def cpu_ms(open_boxes: Callable[[], Opener], work: Work, short: int, long: int) -> float:

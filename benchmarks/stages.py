@@ -20,7 +20,7 @@ from unittest import mock
 
 import classes
 
-from grader.batch.store import Store
+from grader.batch.store import ResultStore
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading import judge, runner
@@ -80,7 +80,7 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     for _ in range(10):
         grader.grade(workshop.read(path))
     with tempfile.TemporaryDirectory() as out, timed(spent):
-        store = Store(Path(out))
+        store = ResultStore(Path(out))
         store.open()
         started = time.perf_counter()
         for _ in range(count):

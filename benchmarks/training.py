@@ -21,7 +21,7 @@ import torch
 from grader.apps.training_progress import watched
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import prepare_trajectories
+from grader.grading.judge import prepare_descents
 from grader.grading.plan import limits_of
 from grader.grading.training import Trainer
 from grader.reports.wording import loss_rows
@@ -56,22 +56,22 @@ def rows(*, quick: bool, steps: int | None = None, words: Path | None = None) ->
 def overhead(course: Course, settings: Settings, zygote: Zygote, *, rounds: int) -> Rows:
     """What a step costs by itself, in a box, and by autograd."""
     (exercise,) = course.select((EXERCISE,))
-    (trajectory,) = prepare_trajectories(exercise, settings).values()
+    (oracle,) = prepare_descents(exercise, settings).values()
     reference = course.reference(exercise)
     assert reference is not None
     path = ROOT / "reference" / f"{EXERCISE}.py"
-    steps, bare, boxed = trajectory.descent.steps, [], []
+    steps, bare, boxed = oracle.descent.steps, [], []
     limits = limits_of(settings, exercise)
     with Box(zygote.open(limits), limits) as box:
         box.load({path.name: path.read_bytes()}, ["train"])
         for _ in range(rounds):
-            own = trajectory.arguments()
+            own = oracle.arguments()
             started = time.perf_counter()
             reference["train"](**own)
             bare.append(time.perf_counter() - started)
-            reply = box.call("train", [trajectory.arguments()], after=("parameters",))
+            reply = box.call("train", [oracle.arguments()], after=("parameters",))
             boxed.append(reply.seconds)
-    one, other, autograd = (1e6 * s / steps for s in (min(bare), min(boxed), trajectory.single.seconds))
+    one, other, autograd = (1e6 * s / steps for s in (min(bare), min(boxed), oracle.single.seconds))
     return [
         (f"a step of {steps}, bare, µs", f"{one:.0f}"),
         ("the same in a box, µs", f"{other:.0f}"),

@@ -26,7 +26,7 @@ import classes
 from rich.console import Console
 
 from grader.apps.watch import screen
-from grader.apps.watch.save import Round, play
+from grader.apps.watch.save import Save, play
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.desk import Desk, open_desk
@@ -67,7 +67,7 @@ def strange_mistakes() -> str:
 
 def lectures_notebook() -> bytes:
     """The lecture's notebook, completed."""
-    from tests.notebook.build import stored
+    from tests.submissions.notebooks.build import stored
 
     return stored("lecture")
 
@@ -83,20 +83,20 @@ class Cost:
         return f"{self.cpu:.0f}, {self.wall:.0f}"
 
 
-class Sitting:
+class BoxPlan:
     """One person at a desk, who saves again and again."""
 
     def __init__(self, desk: Desk, folder: Path) -> None:
         self.desk = desk
         self.folder = folder
-        self.last: Round | None = None
+        self.last: Save | None = None
         self._console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True)
 
     def save(self, name: str, content: bytes) -> None:
         """Save a file, and have it graded and drawn."""
         (self.folder / name).write_bytes(content)
-        for bench in self.desk.judge.benches:
-            bench.forget()  # what one has just written comes back for the first time
+        for suite in self.desk.judge.suites:
+            suite.forget()  # what one has just written comes back for the first time
         work = submission.read(self.folder, self.desk.ids)
         self.last = play(self.desk, work, self.last)
         self._console.print(screen.page(self.last, "12:00:00"))
@@ -158,7 +158,7 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     count = 10 if quick else 40
     course = Course.at(classes.ROOT)
     right, strange = sample("alice"), strange_mistakes()
-    sittings: tuple[tuple[str, str, str, Saves], ...] = (
+    box_plans: tuple[tuple[str, str, str, Saves], ...] = (
         ("one gradient edited, all 26 right", f"{EX1}.py", right, one_edited),
         ("one edited, another wrong", f"{EX1}.py", one_mistake(), one_edited),
         ("one edited, ten wrong and explained", f"{EX1}.py", sample("bob"), one_edited),
@@ -172,13 +172,13 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     )
     found = []
     with tempfile.TemporaryDirectory() as room, open_desk(course, (), Settings()) as desk:
-        for number, (label, name, text, edits) in enumerate(sittings):
+        for number, (label, name, text, edits) in enumerate(box_plans):
             folder = Path(room, f"sitting{number}")
             folder.mkdir()
             if "beside" in label:
                 (folder / f"{EX4}.py").write_text(sample("alice", EX4))
             few = 3 if edits is all_anew else 1
-            cost = Sitting(desk, folder).cost(name, edits(text), count // few)
+            cost = BoxPlan(desk, folder).cost(name, edits(text), count // few)
             found.append((f"{label}: CPU ms, wall ms", str(cost)))
     found.append(
         (

@@ -17,7 +17,7 @@ def one(key: Any, value: Any) -> int:
     return 1
 
 
-class Recent(dict[Key, Value]):
+class BoundedDict(dict[Key, Value]):
     """A dict of a limited weight, in the order in which its items were put in.
 
     Args:

@@ -10,23 +10,23 @@ class GraderError(Exception):
     exit_status = 3
 
 
-class OperatorError(GraderError):
+class UsageError(GraderError):
     """Something the person at the command line can mend: a path, an option, a course's settings."""
 
     exit_status = 2
 
 
-class CourseError(OperatorError):
+class CourseError(UsageError):
     """A course breaks its contract; the message names file, field or line, expected and found."""
 
 
-class SubmissionError(OperatorError):
+class SubmissionError(UsageError):
     """A path holds nothing that could be graded."""
 
 
-class GraderFault(GraderError):
+class InternalError(GraderError):
     """The grader itself failed. Never a student's zero."""
 
 
-class IsolationError(GraderFault):
+class IsolationError(InternalError):
     """A box cannot be opened, or a layer that strict mode relies on is missing."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_suites
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 from grader.submissions import submission
@@ -40,7 +40,7 @@ def zygote(course: Course) -> Iterator[Zygote]:
 def judge(course: Course, zygote: Zygote) -> Judge:
     """A judge of all exercises, with a time limit that a hang in a test can afford."""
     settings = Settings(time_limit_s=5)
-    return Judge(zygote, prepare_benches(course, course.exercises, settings), settings)
+    return Judge(zygote, prepare_suites(course, course.exercises, settings), settings)
 
 
 class Desk:
@@ -64,7 +64,7 @@ class Desk:
 
     def grade_folder(self, folder: Path) -> Scorecard:
         """The scorecard of a submission's folder."""
-        ids = [bench.exercise.id for bench in self._judge.benches]
+        ids = [suite.exercise.id for suite in self._judge.suites]
         return self._judge.grade(submission.read(folder, ids))
 
     def outcomes(self, files: dict[str, str | bytes], exercise: str = "ex1_step_by_step") -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.apps import template
-from grader.checks.suite import Bench
+from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import tensor_of
 
 
@@ -20,65 +20,65 @@ class Finding:
     message: str
 
 
-def audit(benches: Sequence[Bench]) -> Iterator[Finding]:
+def audit(suites: Sequence[ExerciseSuite]) -> Iterator[Finding]:
     """Check some exercises: witnesses, blind spots, templates. Loading them has checked their settings."""
-    for bench in benches:
+    for suite in suites:
         yield Finding(
-            bench.exercise.id, "settings", True, "match their schema; the forward pass keeps the form"
+            suite.exercise.id, "settings", True, "match their schema; the forward pass keeps the form"
         )
-        yield from _witnesses(bench)
-        yield from _blind(bench)
-        yield _template(bench)
+        yield from _witnesses(suite)
+        yield from _blind(suite)
+        yield _template(suite)
 
 
-def _witnesses(bench: Bench) -> Iterator[Finding]:
-    exercise = bench.exercise
-    if bench.reference is None:
+def _witnesses(suite: ExerciseSuite) -> Iterator[Finding]:
+    exercise = suite.exercise
+    if suite.reference is None:
         yield Finding(
             exercise.id, "reference", None, "none: autograd in float32 and float64 are the witnesses"
         )
     else:
         for name in exercise.stubs:
-            if name not in bench.reference:
+            if name not in suite.reference:
                 yield Finding(
                     exercise.id,
                     "reference",
                     False,
                     f"{name}: expected a function in the reference, found none",
                 )
-    for ask, fault in bench.faults.items():
+    for ask, fault in suite.faults.items():
         yield Finding(exercise.id, "witnesses", False, f"{ask}: {fault}")
-    agreed = sum(ask not in bench.faults for ask in exercise.gradients)
-    witnesses = "autograd, float64" + (" and the reference" if bench.reference else "")
+    agreed = sum(ask not in suite.faults for ask in exercise.gradients)
+    witnesses = "autograd, float64" + (" and the reference" if suite.reference else "")
     if agreed:
-        cases = ", ".join(oracle.case.name for oracle in bench.oracles)
+        cases = ", ".join(oracle.case.name for oracle in suite.oracles)
         yield Finding(exercise.id, "witnesses", True, f"{witnesses} agree on {agreed} gradients in {cases}")
     for function in exercise.functions:
-        if function.descent is not None and not bench.faults.keys() & set(function.asks):
+        if function.descent is not None and not suite.faults.keys() & set(function.asks):
             message = f"{witnesses} agree on {', '.join(function.asks)} after {function.descent.steps} steps"
             yield Finding(exercise.id, "witnesses", True, message)
 
 
-def _blind(bench: Bench) -> Iterator[Finding]:
+def _blind(suite: ExerciseSuite) -> Iterator[Finding]:
     """Where the plain loss sees nothing, among what the exercise asks; random upstreams decide there."""
-    asked = {tensor_of(ask) for ask in bench.exercise.gradients}
-    for tensor in sorted(bench.blind.tensors & asked):
+    asked = {tensor_of(ask) for ask in suite.exercise.gradients}
+    for tensor in sorted(suite.blind.tensors & asked):
         yield Finding(
-            bench.exercise.id, "blind tensor", None, f"d{tensor} vanishes: {_decides(bench, tensor)}"
+            suite.exercise.id, "blind tensor", None, f"d{tensor} vanishes: {_decides(suite, tensor)}"
         )
-    for tensor, line in sorted(bench.blind.paths):
+    for tensor, line in sorted(suite.blind.paths):
         if tensor in asked:
             message = f"nothing flows into d{tensor} through {line}: random upstreams decide"
-            yield Finding(bench.exercise.id, "blind path", None, message)
+            yield Finding(suite.exercise.id, "blind path", None, message)
 
 
-def _decides(bench: Bench, tensor: str) -> str:
+def _decides(suite: ExerciseSuite, tensor: str) -> str:
     """What tells right from wrong where a gradient vanishes."""
-    handed_upstreams = bench.exercise.function_of(f"d{tensor}").parameters is None
+    handed_upstreams = suite.exercise.function_of(f"d{tensor}").parameters is None
     return "random upstreams decide" if handed_upstreams else "its rounding shows that it was derived"
 
 
-def _template(bench: Bench) -> Finding:
-    current = template.is_current(bench.exercise)
+def _template(suite: ExerciseSuite) -> Finding:
+    current = template.is_current(suite.exercise)
     message = "is up to date" if current else "is stale: run `grade audit --write-templates`"
-    return Finding(bench.exercise.id, "template", current, message)
+    return Finding(suite.exercise.id, "template", current, message)

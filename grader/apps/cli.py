@@ -15,7 +15,7 @@ import click
 
 import grader
 from grader.course.settings import DEFAULT_SEED
-from grader.errors import GraderError, OperatorError
+from grader.errors import GraderError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -233,7 +233,7 @@ def grade_submissions(
     settings = Settings(seed, words, time_limit, memory_limit, hints)
     students = _students(roster) if roster is not None else ()
     with laid_out(paths, home.ids, exercises, single=single) as layout:
-        workshop = Workshop(home, exercises, settings, layout.troubles)
+        workshop = Workshop(home, exercises, settings, layout.unreadable)
         for notice in layout.notices:
             click.echo(f"grade: {notice}", err=True)
         if wanted is not None:
@@ -281,7 +281,7 @@ def _wanted(
     if form == "json" and wanted.spoken:
         # Whoever reads commands from what is printed needs the brackets there; around JSON, it is no JSON.
         kinds = ", ".join(wanted.spoken)
-        raise OperatorError(
+        raise UsageError(
             f"--format json: expected no report that prints, too, found {kinds}; the JSON is in --out as well"
         )
     click.echo(wanted.opening, nl=False)
@@ -290,9 +290,9 @@ def _wanted(
 
 def _report(wanted: Reports, group: Group, out: Path) -> None:
     """Deliver the reports on the scorecards of these submissions."""
-    from grader.batch.store import Store
+    from grader.batch.store import ResultStore
 
-    delivery = wanted.on(group, Store(out).text)
+    delivery = wanted.on(group, ResultStore(out).text)
     for warning in delivery.warnings():
         click.echo(f"grade: {warning}", err=True)
     click.echo(delivery.console(), nl=False)
@@ -303,18 +303,18 @@ def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: 
     """Grade one submission in this process, as a student at a desk does."""
     from grader.batch.atomic_files import writable_folder
     from grader.batch.run import open_run
-    from grader.batch.store import Store
+    from grader.batch.store import ResultStore
     from grader.reports import table
 
     with open_run(path, workshop, isolation=isolation) as run:
         writable_folder(out)
-        scorecard = Store(out).richer(run.grade())
-        Store(out).keep(scorecard, None)
+        scorecard = ResultStore(out).richer(run.grade())
+        ResultStore(out).keep(scorecard, None)
     if form == "json":
         click.echo(scorecard.as_json(), nl=False)
     else:
         click.echo(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
-        click.echo(f"Scorecards: {Store(out).path(scorecard.submission.name, '.html')}")
+        click.echo(f"Scorecards: {ResultStore(out).path(scorecard.submission.name, '.html')}")
     return _status(scorecard)
 
 
@@ -325,12 +325,12 @@ def _grade_class(
     from grader.apps.progress import watched
     from grader.batch import gradebook
     from grader.batch.run import open_class
-    from grader.batch.store import Store
+    from grader.batch.store import ResultStore
     from grader.reports import table
 
     for notice in group.notices:
         click.echo(f"grade: {notice}", err=True)
-    store, results = Store(out), gradebook.Results()
+    store, results = ResultStore(out), gradebook.Results()
     paths = [one.path for one in group.found]
     with open_class(paths, workshop, store, isolation=isolation, jobs=jobs, regrade=regrade) as run:
         for done in watched(run, len(run)):
@@ -385,7 +385,7 @@ def audit(
     from grader.apps import audit as auditing
     from grader.apps import template
     from grader.course.settings import Settings
-    from grader.grading.judge import prepare_benches
+    from grader.grading.judge import prepare_suites
 
     home = _course(course, Path.cwd())
     chosen = home.select(exercises)
@@ -393,7 +393,7 @@ def audit(
         for exercise in chosen:
             click.echo(template.write(exercise))
     sound = True
-    for finding in auditing.audit(prepare_benches(home, chosen, Settings(seed, words))):
+    for finding in auditing.audit(prepare_suites(home, chosen, Settings(seed, words))):
         mark = {True: "ok  ", False: "FAIL", None: "note"}[finding.ok]
         colour = {True: "green", False: "red", None: "yellow"}[finding.ok]
         click.echo(f"{click.style(mark, fg=colour)} {finding.exercise}: {finding.subject}: {finding.message}")
@@ -558,7 +558,7 @@ def train(
     workshop = Workshop(home, (), Settings(seed, words, memory_limit_mb=memory_limit))
     with laid_out([path], home.ids) as layout:
         if len(layout.found) != 1:
-            raise OperatorError(f"{path}: expected one submission to train with, found {len(layout.found)}")
+            raise UsageError(f"{path}: expected one submission to train with, found {len(layout.found)}")
         submission = workshop.read(layout.found[0].path)
         trainer = Trainer.of(
             submission, home, workshop.settings, steps=steps, exercise=exercise, time_limit_s=time_limit
@@ -571,22 +571,22 @@ def _train_one(
 ) -> int:
     """Grade one submission and train with it; what was graded is kept before the training begins."""
     from grader.apps.training_progress import watched
-    from grader.batch.fingerprint import Terms
+    from grader.batch.fingerprint import RunFingerprint
     from grader.batch.run import open_run
-    from grader.batch.store import Store
+    from grader.batch.store import ResultStore
     from grader.reports import table
 
-    store, colour = Store(out), sys.stdout.isatty()
+    store, colour = ResultStore(out), sys.stdout.isatty()
     with open_run(submission.path, workshop, isolation=isolation) as run:
         store.open()
         boxes = run.judge.opener
         # Under the key of a whole class: its next run keeps the training, unless something has changed.
-        terms = Terms.of(workshop.course, workshop.exercises, workshop.settings, boxes.isolation)
+        terms = RunFingerprint.of(workshop.course, workshop.exercises, workshop.settings, boxes.isolation)
         key = terms.key(submission)
         scorecard = run.grade()
         store.keep(store.richer(scorecard), key)
         click.echo(table.render(scorecard, colour=colour))
-        with watched(trainer.trajectory.descent.steps) as show:
+        with watched(trainer.oracle.descent.steps) as show:
             training = trainer.train(boxes, show)
         store.keep(scorecard.with_training(trainer.exercise, training), key)
     click.echo(table.render_training(training, colour=colour), nl=False)
@@ -601,9 +601,9 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(status or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(OperatorError.exit_status)
+        sys.exit(UsageError.exit_status)
     except click.ClickException as error:
-        _fail(error.format_message(), OperatorError.exit_status)
+        _fail(error.format_message(), UsageError.exit_status)
     except GraderError as error:
         _fail(str(error), error.exit_status)
     except (click.Abort, KeyboardInterrupt):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.batch.worker import Done
+    from grader.batch.worker import TaskResult
 
 
-def watched(run: Iterable[Done], total: int) -> Iterator[Done]:
+def watched(run: Iterable[TaskResult], total: int) -> Iterator[TaskResult]:
     """A class's results as they come, with a bar on a terminal's standard error and nothing on a pipe.
 
     Args:

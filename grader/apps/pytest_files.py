@@ -32,7 +32,7 @@ LARGEST = 20 << 20
 
 
 @dataclass(frozen=True)
-class Claim:
+class PytestSubmission:
     """A file that is a submission's.
 
     Args:
@@ -60,7 +60,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Requested:
     """What whoever runs pytest has asked for.
 
     Args:
@@ -72,14 +72,14 @@ class Wish:
     folder: bool = False
 
 
-def claim(path: Path, wish: Wish = Wish()) -> Claim | None:
+def claim(path: Path, wish: Requested = Requested()) -> PytestSubmission | None:
     """The claim to a file, None where it is not a submission's."""
     if path.suffix not in (PYTHON, NOTEBOOK) or (course := _course_in(path.parent)) is None:
         return None
     if path.suffix == PYTHON and path.stem in course.ids:
-        return Claim(path, course, (path.stem,), path.parent)
+        return PytestSubmission(path, course, (path.stem,), path.parent)
     ids = _unanswered(path, course, wish)
-    return Claim(path, course, ids, path) if ids and _is_work(path, course, wish) else None
+    return PytestSubmission(path, course, ids, path) if ids and _is_work(path, course, wish) else None
 
 
 def is_submission(folder: Path) -> bool:
@@ -106,7 +106,7 @@ def _course_in(folder: Path) -> Course | None:
         return None  # an incomplete installation must not stop other people's tests
 
 
-def _unanswered(path: Path, course: Course, wish: Wish) -> tuple[str, ...]:
+def _unanswered(path: Path, course: Course, wish: Requested) -> tuple[str, ...]:
     """The exercises that a notebook or a script answers: where it was asked for, all of them."""
     if wish.file:
         return course.ids
@@ -116,7 +116,7 @@ def _unanswered(path: Path, course: Course, wish: Wish) -> tuple[str, ...]:
     return tuple(name for name in course.ids if name not in beside)
 
 
-def _is_work(path: Path, course: Course, wish: Wish) -> bool:
+def _is_work(path: Path, course: Course, wish: Requested) -> bool:
     """Whether gradients of a course are derived in a file, or are to be."""
     content = _content(path)
     if content is None or (path.suffix == PYTHON and holds_tests(content)):

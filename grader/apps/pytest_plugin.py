@@ -2,7 +2,8 @@
 
 ``pytest submissions/alice``, or ``pytest`` in one's own folder, shows ids such as
 ``alice/ex1_step_by_step.py::dprobs``; of a notebook, or a script in the lecture's style, such as
-``part4.ipynb::ex1_step_by_step::dprobs``. :mod:`grader.apps.pytest_files` says which files are a submission's; nothing else
+``part4.ipynb::ex1_step_by_step::dprobs``.
+:mod:`grader.apps.pytest_files` says which files are a submission's; nothing else
 is ever collected, and nobody's other tests notice this plugin.
 
 A submission's file is never imported here, neither by this plugin nor by pytest's own collectors: the judge
@@ -34,7 +35,7 @@ import pytest
 from grader.errors import GraderError
 
 if TYPE_CHECKING:
-    from grader.apps.pytest_files import Claim
+    from grader.apps.pytest_files import PytestSubmission
     from grader.course.course import Course
     from grader.grading.desk import Desk
     from grader.scorecard.model import ExerciseResult
@@ -47,12 +48,12 @@ def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Collect a submission's file, and keep the collectors away that would import it."""
-    from grader.apps.pytest_files import Wish, claim, is_submission
+    from grader.apps.pytest_files import Requested, claim, is_submission
 
     others = yield
     harmless = [other for other in others if not isinstance(other, pytest.Module)]
     asked = parent.session.isinitpath
-    found = claim(file_path, Wish(asked(file_path) and not harmless, asked(file_path.parent)))
+    found = claim(file_path, Requested(asked(file_path) and not harmless, asked(file_path.parent)))
     if found is not None:
         return [SubmissionFile.from_parent(parent, path=file_path, claim=found), *harmless]
     if file_path.name == "__init__.py" and is_submission(file_path.parent):
@@ -76,7 +77,7 @@ def pytest_collect_directory(
 class SubmissionFile(pytest.File):
     """A submission's file; its text is read, never run."""
 
-    def __init__(self, *, claim: Claim, **node: Any) -> None:
+    def __init__(self, *, claim: PytestSubmission, **node: Any) -> None:
         super().__init__(**node)
         self.claim = claim
 

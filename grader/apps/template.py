@@ -11,7 +11,7 @@ from torch import Tensor
 from grader.checks.cases import cases
 from grader.course.exercise import Exercise, Function, tensor_of
 from grader.course.forward import LOSS, Values
-from grader.errors import CourseError, OperatorError
+from grader.errors import CourseError, UsageError
 
 TEMPLATE = "template.py"
 WIDTH = 100
@@ -84,7 +84,7 @@ def write(exercise: Exercise) -> Path:
     """Write an exercise's template beside its settings.
 
     Raises:
-        OperatorError: it cannot be written.
+        UsageError: it cannot be written.
     """
     path = exercise.folder / TEMPLATE
     _write(path, render(exercise))
@@ -99,17 +99,17 @@ def lay_out(exercises: tuple[Exercise, ...], folder: Path) -> tuple[Path, ...]:
 
     Raises:
         CourseError: the course lacks a template.
-        OperatorError: the folder cannot be written, or one of the files is there already.
+        UsageError: the folder cannot be written, or one of the files is there already.
     """
     # All are read before any is written: what cannot be laid out whole leaves nothing behind.
     contents = {folder / f"{exercise.id}.py": _read(exercise.folder / TEMPLATE) for exercise in exercises}
     for target in contents:
         if target.exists():
-            raise OperatorError(f"{target}: is there already, and is left as it is")
+            raise UsageError(f"{target}: is there already, and is left as it is")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
     for target, content in contents.items():
         _write(target, content)
     return tuple(contents)
@@ -128,7 +128,7 @@ def _write(path: Path, content: str) -> None:
     try:
         path.write_text(content, "utf-8")
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _introduction(exercise: Exercise, values: Values) -> str:

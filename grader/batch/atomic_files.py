@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from grader.errors import OperatorError
+from grader.errors import UsageError
 
 
 def encoded(text: str) -> bytes:
@@ -18,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it: beside its place first, then moved there.
 
     Raises:
-        OperatorError: the folder cannot be written.
+        UsageError: the folder cannot be written.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
@@ -31,20 +31,18 @@ def write_whole(path: Path, content: bytes) -> None:
             os.unlink(name)
             raise
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def writable_folder(path: Path) -> None:
     """Make a folder that will be written to, before the work begins whose result goes there.
 
     Raises:
-        OperatorError: it cannot be made or written.
+        UsageError: it cannot be made or written.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise OperatorError(
-            f"--out {path}: expected a folder that can be written: {error.strerror}"
-        ) from error
+        raise UsageError(f"--out {path}: expected a folder that can be written: {error.strerror}") from error

@@ -25,7 +25,7 @@ def _usable() -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Seat:
+class CpuPin:
     """The one processor that a worker, its boxes' parent and its boxes keep to; None where any will do."""
 
     processor: int | None = None
@@ -48,13 +48,13 @@ class Seat:
                 os.sched_setaffinity(0, before)
 
 
-ANYWHERE = Seat()
+ANYWHERE = CpuPin()
 
 
-def seats(jobs: int) -> tuple[Seat, ...]:
+def seats(jobs: int) -> tuple[CpuPin, ...]:
     """A seat for each of some workers: a processor each where that uses all of them, else the system sees to it.
 
     Where a processor is left over, it makes the next box while a worker is busy.
     """
     usable = _usable()
-    return tuple(map(Seat, usable)) if jobs == len(usable) else (ANYWHERE,) * jobs
+    return tuple(map(CpuPin, usable)) if jobs == len(usable) else (ANYWHERE,) * jobs

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from grader.batch.atomic_files import encoded, write_whole
 from grader.course.forward import did_you_mean
-from grader.errors import GraderError, GraderFault, OperatorError
+from grader.errors import GraderError, InternalError, UsageError
 from grader.reports import stored
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import Kind, kinds
@@ -38,14 +38,14 @@ class Request:
         """A request as it stands on the command line.
 
         Raises:
-            OperatorError: it is not KIND=PATH, or there is no such kind.
+            UsageError: it is not KIND=PATH, or there is no such kind.
         """
         name, equals, path = word.partition("=")
         if not equals or not path:
-            raise OperatorError(f"--report: expected KIND=PATH, found {word!r}")
+            raise UsageError(f"--report: expected KIND=PATH, found {word!r}")
         if name not in kinds():
             near = did_you_mean(name, list(kinds()))
-            raise OperatorError(f"--report: expected one of {', '.join(kinds())}, found {name!r}{near}")
+            raise UsageError(f"--report: expected one of {', '.join(kinds())}, found {name!r}{near}")
         return cls(kinds()[name], Path(path))
 
     def check(self, submissions: int, titles: Mapping[str, str], context: ReportContext, out: Path) -> None:
@@ -58,28 +58,28 @@ class Request:
             out: a folder that will be there by then.
 
         Raises:
-            OperatorError: it could not be made, or its file could not be written.
+            UsageError: it could not be made, or its file could not be written.
         """
         if self.kind.alone and submissions != 1:
-            raise OperatorError(f"--report {self.kind.name}: expected one submission, found {submissions}")
+            raise UsageError(f"--report {self.kind.name}: expected one submission, found {submissions}")
         try:
             self.kind.check(titles, context)
         except ReportError as error:
-            raise OperatorError(str(error)) from error
+            raise UsageError(str(error)) from error
         _try_out(self.path, out, appends=self.kind.appends)
 
     def deliver(self, scorecards: Sequence[Scorecard], context: ReportContext) -> None:
         """Render and write the report.
 
         Raises:
-            OperatorError: it cannot be made of these scorecards, or the file cannot be written.
-            GraderFault: it has no word for a fault of the grader's, and there is one.
+            UsageError: it cannot be made of these scorecards, or the file cannot be written.
+            InternalError: it has no word for a fault of the grader's, and there is one.
         """
         try:
             text = self.kind.render(scorecards, context)
         except ReportError as error:
             ours = any(card.at_fault for card in scorecards)
-            raise (GraderFault if ours else OperatorError)(str(error)) from error
+            raise (InternalError if ours else UsageError)(str(error)) from error
         if self.kind.appends:
             _append(self.path, text)
         else:
@@ -124,7 +124,7 @@ class Delivery:
         """Deliver every report, also where one before it cannot be.
 
         Raises:
-            OperatorError, GraderFault: some could not, and why each of them.
+            UsageError, InternalError: some could not, and why each of them.
         """
         trouble: list[GraderError] = []
         for request in self.requests:
@@ -133,8 +133,8 @@ class Delivery:
             except GraderError as error:
                 trouble.append(error)
         if trouble:
-            ours = any(isinstance(error, GraderFault) for error in trouble)
-            raise (GraderFault if ours else OperatorError)("; ".join(map(str, trouble)))
+            ours = any(isinstance(error, InternalError) for error in trouble)
+            raise (InternalError if ours else UsageError)("; ".join(map(str, trouble)))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Reports:
         """The reports asked for in words.
 
         Raises:
-            OperatorError: one of them is not ``KIND=PATH``, two go to one path, none uses what is given
+            UsageError: one of them is not ``KIND=PATH``, two go to one path, none uses what is given
                 besides, or the export cannot be read.
         """
         requests = tuple(map(Request.read, words))
@@ -194,16 +194,16 @@ class Reports:
             out: the folder of the scorecards, which need not be there yet.
 
         Raises:
-            OperatorError: what was found, all of it.
+            UsageError: what was found, all of it.
         """
-        trouble: list[OperatorError] = []
+        trouble: list[UsageError] = []
         for request in self.requests:
             try:
                 request.check(submissions, titles, self._context(), out)
-            except OperatorError as error:
+            except UsageError as error:
                 trouble.append(error)
         if trouble:
-            raise OperatorError("; ".join(map(str, trouble)))
+            raise UsageError("; ".join(map(str, trouble)))
 
     def on(self, group: Group, scorecard: Callable[[str], str]) -> Delivery:
         """The reports on some submissions.
@@ -239,7 +239,7 @@ def _refuse_one_path(requests: Sequence[Request]) -> None:
         other = seen.setdefault(os.path.realpath(request.path), request)
         if other is not request:
             both = f"{other.kind.name} and {request.kind.name}"
-            raise OperatorError(f"--report: expected a path for each, found {request.path} for {both}")
+            raise UsageError(f"--report: expected a path for each, found {request.path} for {both}")
 
 
 def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
@@ -248,7 +248,7 @@ def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
         if value is not None and not any(name in request.kind.uses for request in requests):
             users = " or ".join(f"{kind.name}=PATH" for kind in kinds().values() if name in kind.uses)
             found = ", ".join(request.kind.name for request in requests) or "none"
-            raise OperatorError(f"--{name.replace('_', '-')}: expected --report {users}, found {found}")
+            raise UsageError(f"--{name.replace('_', '-')}: expected --report {users}, found {found}")
 
 
 def folders(paths: Iterable[Path]) -> Mapping[str, str]:
@@ -285,7 +285,7 @@ def _try_out(path: Path, out: Path, *, appends: bool) -> None:
     """See whether a file could be written, and leave nothing behind."""
     try:
         if path.is_dir():
-            raise OperatorError(f"{path}: expected a file, found a folder")
+            raise UsageError(f"{path}: expected a file, found a folder")
         if not path.parent.exists() and path.parent.resolve() in (out.resolve(), *out.resolve().parents):
             return
         if appends and os.access(path, os.W_OK):
@@ -293,7 +293,7 @@ def _try_out(path: Path, out: Path, *, appends: bool) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _append(path: Path, text: str) -> None:
@@ -301,7 +301,7 @@ def _append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8", errors="replace", newline="") as file:
             file.write(text)
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _text(path: Path) -> str:
@@ -309,4 +309,4 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

@@ -22,7 +22,7 @@ PARTS_OF_A_PACKAGE = (".py", ".json", ".jinja", ".js", ".css")
 
 
 @dataclass(frozen=True)
-class Terms:
+class RunFingerprint:
     """The terms of one run: course, grader, versions, settings and isolation, as a digest."""
 
     digest: str
@@ -30,7 +30,7 @@ class Terms:
     @classmethod
     def of(
         cls, course: Course, exercises: Iterable[Exercise], settings: Settings, isolation: Isolation
-    ) -> Terms:
+    ) -> RunFingerprint:
         """The terms under which these exercises are graded.
 
         Args:

@@ -14,11 +14,11 @@ from grader.batch.atomic_files import encoded, write_whole
 from grader.batch.roster import Join
 from grader.batch.store import stem
 from grader.errors import GraderError
-from grader.reports.book import Book, Entry, Line, Student, Thrift
+from grader.reports.book import Book, Entry, GradebookRow, Interner, Student
 from grader.submissions.discover import Found
 
 if TYPE_CHECKING:
-    from grader.batch.worker import Done
+    from grader.batch.worker import TaskResult
     from grader.reports.table import Row
 
 NAME = "gradebook"
@@ -31,9 +31,9 @@ class Results:
     rows: dict[str, Row] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     kept: int = 0
-    _thrift: Thrift = field(default_factory=Thrift)
+    _thrift: Interner = field(default_factory=Interner)
 
-    def add(self, done: Done) -> None:
+    def add(self, done: TaskResult) -> None:
         """Take in what became of one more."""
         if done.entry is not None and done.row is not None:
             self.rows[done.entry.name] = done.row
@@ -65,7 +65,7 @@ class Group:
         """What an operator should know about the roster, nothing where there is none."""
         return self.join.notices if self.students else ()
 
-    def lines(self, entries: Mapping[str, Entry]) -> Iterator[Line]:
+    def lines(self, entries: Mapping[str, Entry]) -> Iterator[GradebookRow]:
         """The lines of a gradebook: the roster in its own order, then whoever is on none of its lines.
 
         Args:
@@ -75,11 +75,11 @@ class Group:
         for student in self.students:
             index = submissions.get(student)
             entry = entries.get(self.found[index].name) if index is not None else None
-            yield Line(student, entry, page(entry.name) if entry is not None else None)
+            yield GradebookRow(student, entry, page(entry.name) if entry is not None else None)
         taken = set(submissions.values())
         for index, one in enumerate(self.found):
             if index not in taken and one.name in entries:
-                yield Line(None, entries[one.name], page(one.name))
+                yield GradebookRow(None, entries[one.name], page(one.name))
 
 
 def page(name: str) -> str:
@@ -91,7 +91,7 @@ def write(group: Group, results: Results, out: Path) -> Book:
     """Bind a gradebook and write it, as CSV and as a page.
 
     Raises:
-        OperatorError: it cannot be written.
+        UsageError: it cannot be written.
     """
     from grader.reports import book_csv, book_html
 

@@ -33,9 +33,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.batch.cpus import ANYWHERE, Seat
-from grader.batch.worker import DEATHS, Done, Job, Legacy, Task, work
-from grader.errors import GraderError, GraderFault
+from grader.batch.cpus import ANYWHERE, CpuPin
+from grader.batch.worker import DEATHS, Inherited, Task, TaskResult, WorkerConfig, work
+from grader.errors import GraderError, InternalError
 
 if TYPE_CHECKING:
     from grader.sandbox.process import Opener
@@ -93,7 +93,7 @@ class Worker:
         self.process.join()
 
 
-class Crew:
+class WorkerPool:
     """The workers of one run.
 
     Args:
@@ -103,7 +103,9 @@ class Crew:
         jobs: how many workers there are to be.
     """
 
-    def __init__(self, job: Job, openers: Sequence[Opener], seats: Sequence[Seat], jobs: int) -> None:
+    def __init__(
+        self, job: WorkerConfig, openers: Sequence[Opener], seats: Sequence[CpuPin], jobs: int
+    ) -> None:
         self._common = job
         self._jobs = jobs
         self._openers = list(openers)
@@ -111,13 +113,13 @@ class Crew:
         self._workers: list[Worker] = []
         self._deaths = 0
 
-    def grade(self, paths: Iterable[Path]) -> Iterator[Done]:
+    def grade(self, paths: Iterable[Path]) -> Iterator[TaskResult]:
         """What became of each submission, as it comes.
 
         Raises:
             IsolationError: no box can be opened.
-            OperatorError: the results cannot be written.
-            GraderFault: the workers keep dying.
+            UsageError: the results cannot be written.
+            InternalError: the workers keep dying.
         """
         waiting = deque(Task(path) for path in paths)
         try:
@@ -141,7 +143,7 @@ class Crew:
             while waiting and len(worker.dealt) < ahead:
                 worker.deal(waiting.popleft())
 
-    def _answers(self, waiting: deque[Task]) -> Iterator[Done]:
+    def _answers(self, waiting: deque[Task]) -> Iterator[TaskResult]:
         """Wait for an answer, or for a while; what was not done goes back to those waiting."""
         by_connection = {worker.connection: worker for worker in self._workers}
         for ready in wait(list(by_connection), LOOK_S if waiting else None):
@@ -167,7 +169,7 @@ class Crew:
         self._deaths += 1
         if self._deaths > DEATHS * self._jobs:
             status = worker.process.exitcode
-            raise GraderFault(f"the grader's own processes keep dying (exit status {status})")
+            raise InternalError(f"the grader's own processes keep dying (exit status {status})")
         self._hire(1)
         if not worker.dealt:
             return []
@@ -186,7 +188,7 @@ class Crew:
             if inherits and self._openers:
                 boxes, seat = self._openers.pop(0), self._seats.pop(0)
             held = [worker.connection for worker in self._workers] + [ours]
-            legacy = Legacy(boxes, seat, tuple(self._openers), tuple(held)) if inherits else Legacy()
+            legacy = Inherited(boxes, seat, tuple(self._openers), tuple(held)) if inherits else Inherited()
             process = start(target=work, args=(theirs, self._job(inherits), legacy), daemon=True)
             with warnings.catch_warnings():
                 # The other threads are those of a library for linear algebra, which sees to a fork itself.
@@ -198,7 +200,7 @@ class Crew:
             self._workers.append(Worker(process, ours))
         gc.unfreeze()
 
-    def _job(self, inherits: bool) -> Job:
+    def _job(self, inherits: bool) -> WorkerConfig:
         return self._common if inherits else replace(self._common, workshop=self._common.workshop.bare())
 
     def _dismiss(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.errors import OperatorError
+from grader.errors import UsageError
 from grader.reports.book import Student
 from grader.reports.canvas import POSSIBLE
 from grader.reports.lms_rows import plain
@@ -37,26 +37,26 @@ def load(path: Path) -> tuple[Student, ...]:
     """The students in a CSV file with a line of titles: id, name, email; each of them once.
 
     Raises:
-        OperatorError: it cannot be read, has no column that could tell a student, or holds nobody.
+        UsageError: it cannot be read, has no column that could tell a student, or holds nobody.
     """
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"--roster {path}: expected a UTF-8 CSV file: {error}") from error
+        raise UsageError(f"--roster {path}: expected a UTF-8 CSV file: {error}") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
         lines = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise OperatorError(f"--roster {path}: expected a CSV file: {error}") from error
+        raise UsageError(f"--roster {path}: expected a CSV file: {error}") from error
     titles, *rows = [row for row in lines if any(map(str.strip, row))] or [[]]
     columns = _columns(titles)
     if not columns.keys() & {"id", "name", "email", "last"}:
         found = ", ".join(titles) or "nothing"
-        raise OperatorError(f"--roster {path}: expected a first line of titles, id,name,email, found {found}")
+        raise UsageError(f"--roster {path}: expected a first line of titles, id,name,email, found {found}")
     students = dict.fromkeys(_student(columns, row) for row in rows if not _is_of_points(row))
     if not students:
-        raise OperatorError(f"--roster {path}: expected at least one student, found none")
+        raise UsageError(f"--roster {path}: expected at least one student, found none")
     return tuple(students)
 
 

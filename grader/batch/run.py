@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.batch.cpus import Seat, seats
-from grader.errors import OperatorError
+from grader.batch.cpus import CpuPin, seats
+from grader.errors import UsageError
 from grader.grading.workshop import Workshop
 from grader.sandbox.open import Isolated, opener
 from grader.submissions import submission
 
 if TYPE_CHECKING:
-    from grader.batch.fingerprint import Terms
-    from grader.batch.pool import Crew
-    from grader.batch.store import Store
-    from grader.batch.worker import Done
+    from grader.batch.fingerprint import RunFingerprint
+    from grader.batch.pool import WorkerPool
+    from grader.batch.store import ResultStore
+    from grader.batch.worker import TaskResult
     from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
     from grader.scorecard.model import Scorecard
@@ -46,26 +46,26 @@ class Run:
 class ClassRun:
     """Many submissions: those whose results are kept in the store, and those that a crew is to grade."""
 
-    store: Store
+    store: ResultStore
     kept: tuple[Path, ...]
     todo: tuple[Path, ...]
-    crew: Crew | None
+    crew: WorkerPool | None
 
     def __len__(self) -> int:
         return len(self.kept) + len(self.todo)
 
-    def __iter__(self) -> Iterator[Done]:
+    def __iter__(self) -> Iterator[TaskResult]:
         """What became of each submission, as it comes.
 
         Raises:
             IsolationError: no box can be opened.
-            OperatorError: the results cannot be written.
-            GraderFault: the grader's own processes keep dying.
+            UsageError: the results cannot be written.
+            InternalError: the grader's own processes keep dying.
         """
-        from grader.batch.worker import Done
+        from grader.batch.worker import TaskResult
 
         for path in self.kept:
-            yield Done.of(path, self.store.load(submission.name_of(path)), kept=True)
+            yield TaskResult.of(path, self.store.load(submission.name_of(path)), kept=True)
         if self.crew is not None:
             yield from self.crew.grade(self.todo)
 
@@ -80,7 +80,7 @@ def open_run(path: Path, workshop: Workshop, *, isolation: str) -> Iterator[Run]
         isolation: which isolation layers must be in force.
 
     Raises:
-        OperatorError: an id or the course is not as it should be; nothing has been graded.
+        UsageError: an id or the course is not as it should be; nothing has been graded.
         IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
     """
     # The boxes' parent imports torch while we do.
@@ -105,7 +105,7 @@ def uncollected() -> Iterator[None]:
 def open_class(
     paths: Sequence[Path],
     workshop: Workshop,
-    store: Store,
+    store: ResultStore,
     *,
     isolation: str,
     jobs: int,
@@ -122,7 +122,7 @@ def open_class(
         regrade: whether to grade also what is kept.
 
     Raises:
-        OperatorError: a path, an id, the course or the store is not as it should be; nothing has been graded.
+        UsageError: a path, an id, the course or the store is not as it should be; nothing has been graded.
         IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
     """
     _one_of_each_name(paths)
@@ -133,25 +133,25 @@ def open_class(
         hidden = workshop.course.hidden
         places = seats(jobs)
         boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
-        from grader.batch.fingerprint import Terms
-        from grader.batch.pool import Crew, can_inherit
-        from grader.batch.worker import Job
+        from grader.batch.fingerprint import RunFingerprint
+        from grader.batch.pool import WorkerPool, can_inherit
+        from grader.batch.worker import WorkerConfig
 
         exercises = workshop.exercises
         if can_inherit() and (regrade or not all(map(store.knows, map(submission.name_of, paths)))):
-            _ = workshop.benches  # while the first boxes' parent still is at it
-        terms = Terms.of(workshop.course, exercises, workshop.settings, boxes[0].isolation)
+            _ = workshop.suites  # while the first boxes' parent still is at it
+        terms = RunFingerprint.of(workshop.course, exercises, workshop.settings, boxes[0].isolation)
         kept = () if regrade else tuple(path for path in paths if _is_kept(path, workshop, store, terms))
         settled = set(kept)
         todo = tuple(path for path in paths if path not in settled)
-        job = Job(workshop, store, terms, Isolated(isolation), regrade)
+        job = WorkerConfig(workshop, store, terms, Isolated(isolation), regrade)
         if todo and can_inherit():
-            _ = workshop.benches
-        yield ClassRun(store, kept, todo, Crew(job, boxes, places, jobs) if todo else None)
+            _ = workshop.suites
+        yield ClassRun(store, kept, todo, WorkerPool(job, boxes, places, jobs) if todo else None)
 
 
 @contextmanager
-def _seated(seat: Seat, hidden: Sequence[Path], isolation: str) -> Iterator[Opener]:
+def _seated(seat: CpuPin, hidden: Sequence[Path], isolation: str) -> Iterator[Opener]:
     """An opener of boxes that keeps to a processor."""
     with ExitStack() as stack:
         with seat.lent():
@@ -159,7 +159,7 @@ def _seated(seat: Seat, hidden: Sequence[Path], isolation: str) -> Iterator[Open
         yield boxes
 
 
-def _is_kept(path: Path, workshop: Workshop, store: Store, terms: Terms) -> bool:
+def _is_kept(path: Path, workshop: Workshop, store: ResultStore, terms: RunFingerprint) -> bool:
     handed_in = workshop.read(path)
     return store.is_kept(handed_in.name, terms.key(handed_in))
 
@@ -169,5 +169,5 @@ def _one_of_each_name(paths: Sequence[Path]) -> None:
     for path in paths:
         name = submission.name_of(path)
         if name in names:
-            raise OperatorError(f"{path}: expected one submission named {name}, found {names[name]}, too")
+            raise UsageError(f"{path}: expected one submission named {name}, found {names[name]}, too")
         names[name] = path

@@ -4,8 +4,8 @@ Theory of operation
 ===================
 
 For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its
-*record*: the key (see :mod:`grader.batch.fingerprint`) the scorecard was made under, and a digest of each file. Every
-file is written beside its place and moved there, the record last. So whatever happens at whatever moment, a
+*record*: the key (see :mod:`grader.batch.fingerprint`) the scorecard was made under, and a digest of each file.
+Every file is written beside its place and moved there, the record last. So whatever happens at whatever moment, a
 result counts as kept only if its record names the right key and both files are whole, exactly as they were
 written; anything else is graded again.
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.batch.atomic_files import encoded, writable_folder, write_whole
-from grader.errors import OperatorError
+from grader.errors import UsageError
 from grader.submissions.discover import RECORDS
 
 try:
@@ -68,7 +68,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Store:
+class ResultStore:
     """The results in one output folder."""
 
     out: Path
@@ -77,7 +77,7 @@ class Store:
         """Make the folder, and remove what a killed run left half written.
 
         Raises:
-            OperatorError: it cannot be made or written.
+            UsageError: it cannot be made or written.
         """
         writable_folder(self.out)
         writable_folder(self.out / RECORDS)
@@ -109,7 +109,7 @@ class Store:
             key: what it was made under, or None for one that another run must not take over.
 
         Raises:
-            OperatorError: it cannot be written.
+            UsageError: it cannot be written.
         """
         from grader.reports import files
 
@@ -164,7 +164,7 @@ class Store:
             Whether it is held now.
 
         Raises:
-            OperatorError: the file that is locked cannot be opened or locked.
+            UsageError: the file that is locked cannot be opened or locked.
         """
         if fcntl is None:
             yield True
@@ -192,7 +192,7 @@ def _open_to_lock(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise OperatorError(f"{path}: cannot be opened to lock it: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be opened to lock it: {error.strerror}") from error
     try:
         yield descriptor
     finally:
@@ -207,7 +207,7 @@ def _lock(descriptor: int, place: int, path: Path, *, wait: bool) -> bool:
         if error.errno in HELD and not wait:
             return False
         if error.errno not in NO_LOCKS:
-            raise OperatorError(f"{path}: cannot be locked: {error.strerror}") from error
+            raise UsageError(f"{path}: cannot be locked: {error.strerror}") from error
     return True
 
 

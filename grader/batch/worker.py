@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from grader.batch.cpus import ANYWHERE, Seat
-from grader.batch.fingerprint import Terms
-from grader.batch.store import Store
-from grader.errors import GraderError, IsolationError, OperatorError
+from grader.batch.cpus import ANYWHERE, CpuPin
+from grader.batch.fingerprint import RunFingerprint
+from grader.batch.store import ResultStore
+from grader.errors import GraderError, IsolationError, UsageError
 from grader.grading.workshop import Workshop
 from grader.reports.book import Entry
 from grader.reports.table import Row
@@ -55,7 +55,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Done:
+class TaskResult:
     """What became of a submission: its lines in table and gradebook, None where another run holds it."""
 
     path: Path
@@ -64,13 +64,13 @@ class Done:
     kept: bool = False
 
     @classmethod
-    def of(cls, path: Path, scorecard: Scorecard, *, kept: bool = False) -> Done:
+    def of(cls, path: Path, scorecard: Scorecard, *, kept: bool = False) -> TaskResult:
         """What there is to tell of a scorecard."""
         return cls(path, Row.of(scorecard), Entry.of(scorecard), kept)
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerConfig:
     """What all workers of a run have in common; it travels to them whole.
 
     Args:
@@ -82,18 +82,18 @@ class Job:
     """
 
     workshop: Workshop
-    store: Store
-    terms: Terms
+    store: ResultStore
+    terms: RunFingerprint
     isolation: Isolated
     regrade: bool
 
 
 @dataclass(frozen=True)
-class Legacy:
+class Inherited:
     """What a forked worker finds open: its own opener of boxes and where both work, and what belongs to others."""
 
     boxes: Opener | None = None
-    seat: Seat = ANYWHERE
+    seat: CpuPin = ANYWHERE
     openers: Sequence[Opener] = ()
     connections: Sequence[Connection] = ()
 
@@ -105,17 +105,17 @@ class Legacy:
             boxes.hand_over()
 
 
-def work(connection: Connection, job: Job, legacy: Legacy) -> None:
+def work(connection: Connection, job: WorkerConfig, legacy: Inherited) -> None:
     """Be a worker: grade what comes until the parent closes the connection."""
     # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     legacy.renounce()
     legacy.seat.take()
     gc.set_threshold(GARBAGE)
-    with Workplace(job, legacy.boxes) as place:
+    with WorkerEngine(job, legacy.boxes) as place:
         for task in _tasks(connection):
             try:
-                answer: Done | GraderError = place.do(task)
+                answer: TaskResult | GraderError = place.do(task)
             except GraderError as error:
                 answer = error
             with suppress(OSError):  # where the parent has gone, nobody wants to know
@@ -134,10 +134,10 @@ def _tasks(connection: Connection) -> Iterator[Task]:
         yield task
 
 
-class Workplace:
+class WorkerEngine:
     """Where one worker grades: a judge, and an opener of boxes that is replaced when it fails."""
 
-    def __init__(self, job: Job, boxes: Opener | None) -> None:
+    def __init__(self, job: WorkerConfig, boxes: Opener | None) -> None:
         self._job = job
         self._closing = ExitStack()
         self._judge = self._appoint(boxes)
@@ -148,24 +148,24 @@ class Workplace:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def do(self, task: Task) -> Done:
+    def do(self, task: Task) -> TaskResult:
         """Grade a submission, unless its result is kept or another run is at it.
 
         Raises:
             IsolationError: no box can be opened.
-            OperatorError: the result cannot be written.
+            UsageError: the result cannot be written.
         """
         handed_in = self._job.workshop.read(task.path)
         store, key = self._job.store, self._job.terms.key(handed_in)
         with store.claim(handed_in.name, wait=task.wait) as is_ours:
             if not is_ours:
-                return Done(task.path)
+                return TaskResult(task.path)
             # Another run may have graded it since this one looked.
             if not self._job.regrade and store.is_kept(handed_in.name, key):
-                return Done.of(task.path, store.load(handed_in.name), kept=True)
+                return TaskResult.of(task.path, store.load(handed_in.name), kept=True)
             scorecard = self._grade(handed_in, task)
             store.keep(scorecard, None if scorecard.at_fault else key)
-            return Done.of(task.path, scorecard)
+            return TaskResult.of(task.path, scorecard)
 
     def _grade(self, handed_in: Submission, task: Task) -> Scorecard:
         """The scorecard of a submission; where the grader fails on it, one that says so."""
@@ -178,7 +178,7 @@ class Workplace:
                 self._judge = self._appoint()
                 _ = self._judge.opener.isolation  # if not even this can be told, the run is over
                 excuse = str(error)
-            except OperatorError:
+            except UsageError:
                 raise
             except Exception as error:
                 # A bug of ours; the other submissions need not suffer for it.

@@ -53,7 +53,7 @@ def cases(exercise: Exercise, seed: int = DEFAULT_SEED, words: Path | None = Non
 
     Raises:
         CourseError: ``draw`` fails or leaves out an input, or the forward pass fails on what it drew.
-        OperatorError: the word list cannot be read.
+        UsageError: the word list cannot be read.
     """
     return _cases(exercise.forward, (exercise.lecture, *exercise.fresh), seed, words or exercise.words)
 
@@ -92,7 +92,7 @@ def draw_case(forward: Forward, settings: CaseSettings, seed: int, words: Path |
         words: the word list that the lecture's case takes its batch from.
 
     Raises:
-        CourseError, OperatorError: as :func:`cases`.
+        CourseError, UsageError: as :func:`cases`.
     """
     own = settings.seed if settings.seed is not None else _mix(seed, settings.name)
     arguments = dict(settings.sizes)

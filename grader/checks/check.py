@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from grader.checks.oracle import Truth
+from grader.checks.oracle import ExpectedGradient
 from grader.sandbox.answers import Answer, Called, Failed, Other, item
 from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
@@ -41,22 +41,23 @@ def _part(place: tuple[int, ...], returns: str, called: Called) -> Answer:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Check:
     """One call of a function, and what one part of its answer is held against.
 
     Args:
         name: the case's name.
         arguments: what the function is called with.
-        truth: what it should answer.
+        expected: what it should answer.
         decides: whether points hang on it; elsewhere a failure is a note.
-        derived: the truth vanishes although the stub's upstreams are random; see :func:`grader.checks.compare.check`.
+        derived: the expected gradient vanishes although the stub's upstreams are random; see
+            :func:`grader.checks.compare.compare`.
         call: the call's position among those of the function.
         extract: which part of the answer it is about.
     """
 
     name: str
     arguments: Arguments = field(repr=False)
-    truth: Truth = field(repr=False)
+    expected: ExpectedGradient = field(repr=False)
     decides: bool
     derived: bool = False
     call: int = 0

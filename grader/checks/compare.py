@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from grader.checks.oracle import Truth
+from grader.checks.oracle import ExpectedGradient
 from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Difference, Outcome
 
@@ -46,7 +46,9 @@ class Verdict:
 NOT_RUN = Verdict(Outcome.NOT_RUN)
 
 
-def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived: bool = False) -> Verdict:
+def compare(
+    answer: Answer, expected: ExpectedGradient, *, strict_shapes: bool = False, derived: bool = False
+) -> Verdict:
     """Hold one answer against the truth.
 
     Shapes are compared before values, because broadcasting would hide a wrong shape; values by a comparison
@@ -54,7 +56,7 @@ def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived:
 
     Args:
         answer: what came back.
-        truth: the gradient's truth in this case.
+        expected: the gradient's truth in this case.
         strict_shapes: whether a shape that differs by leading 1s is wrong.
         derived: the truth vanishes whatever the upstream, so that plain zeros show no derivation and are wrong.
     """
@@ -72,25 +74,25 @@ def check(answer: Answer, truth: Truth, *, strict_shapes: bool = False, derived:
                 Outcome.WRONG_DTYPE, found_shape=shape, failure=Failed(Outcome.WRONG_DTYPE, message)
             )
         case Returned(tensor=tensor):
-            return _compare(tensor, truth, strict_shapes=strict_shapes, derived=derived)
+            return _compare_tensors(tensor, expected, strict_shapes=strict_shapes, derived=derived)
 
 
-def _compare(tensor: Tensor, truth: Truth, *, strict_shapes: bool, derived: bool) -> Verdict:
-    found, expected = tuple(tensor.shape), tuple(truth.precise.shape)
-    if found != expected and (
-        strict_shapes or _without_leading_ones(found) != _without_leading_ones(expected)
-    ):
+def _compare_tensors(
+    tensor: Tensor, expected: ExpectedGradient, *, strict_shapes: bool, derived: bool
+) -> Verdict:
+    found, shape = tuple(tensor.shape), tuple(expected.precise.shape)
+    if found != shape and (strict_shapes or _without_leading_ones(found) != _without_leading_ones(shape)):
         return Verdict(Outcome.WRONG_SHAPE, found_shape=found, misshapen=tensor)
     notes = []
-    if found != expected:
-        notes.append(LEADING_ONES.format(found=found, expected=expected))
+    if found != shape:
+        notes.append(LEADING_ONES.format(found=found, expected=shape))
     if tensor.dtype.itemsize == 8:
         notes.append(DOUBLE)
-    answer = tensor.reshape(expected)
-    same = tensor.dtype == truth.autograd.dtype and answer.equal(truth.autograd)
-    difference = truth.spread if same else truth.difference(answer)
-    outcome = _outcome(answer, truth, difference, derived=derived)
-    exact = outcome.scores and (same or bool((answer == truth.autograd).all()))
+    answer = tensor.reshape(shape)
+    same = tensor.dtype == expected.autograd.dtype and answer.equal(expected.autograd)
+    difference = expected.spread if same else expected.difference(answer)
+    outcome = _outcome(answer, expected, difference, derived=derived)
+    exact = outcome.scores and (same or bool((answer == expected.autograd).all()))
     if derived and outcome is Outcome.WRONG_VALUE and not answer.any():
         notes.append(UNDERIVED)
     if exact:
@@ -98,14 +100,14 @@ def _compare(tensor: Tensor, truth: Truth, *, strict_shapes: bool, derived: bool
     return Verdict(outcome, exact, found, answer, difference, tuple(notes))
 
 
-def _outcome(answer: Tensor, truth: Truth, difference: float, *, derived: bool) -> Outcome:
+def _outcome(answer: Tensor, expected: ExpectedGradient, difference: float, *, derived: bool) -> Outcome:
     # Written so that a NaN, which compares false, is refused.
-    if not difference <= truth.tolerance:
+    if not difference <= expected.tolerance:
         return Outcome.WRONG_VALUE if answer.isfinite().all() else Outcome.NOT_FINITE
     return Outcome.WRONG_VALUE if derived and not answer.any() else Outcome.CLOSE
 
 
-def compare(answer: Tensor, witness: Tensor) -> Difference:
+def measure(answer: Tensor, witness: Tensor) -> Difference:
     """How far an answer is from a witness of the same shape; the relative one to the witness's largest entry."""
     if answer.dtype == witness.dtype and answer.equal(witness):
         return Difference(0.0, 0.0)

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from grader.checks.cases import Case, draw_case
-from grader.checks.check import Trial
+from grader.checks.check import Check
 from grader.checks.loss_curve import side
-from grader.checks.oracle import ROUNDING, Truth
+from grader.checks.oracle import ROUNDING, ExpectedGradient
 from grader.course.exercise import DESCENT, DESCENT_ARGUMENTS, LOSSES, PARAMETERS, Descent
 from grader.course.forward import LOSS, Forward, Values
 from grader.course.wordlist import Words
@@ -38,7 +38,7 @@ DROP_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Band(Truth):
+class Band(ExpectedGradient):
     """A truth with a band around it that is set and not measured; ``share`` of its scale is allowed."""
 
     share: float = DROP_SHARE
@@ -121,7 +121,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class DescentOracle:
     """What a function that descends is given to do, and the truth about it.
 
     Args:
@@ -175,20 +175,20 @@ class Trajectory:
             zip(DESCENT_ARGUMENTS, (parameters, Batches(self.drawing), list(self.rates)), strict=True)
         )
 
-    def trials(self, ask: str) -> tuple[Trial, ...]:
+    def checks(self, ask: str) -> tuple[Check, ...]:
         """What one of the asks is held against, all from one call."""
         name = f"{self.descent.steps} steps"
         arguments = self._offered
         if ask == LOSSES:
-            truth = self._truth([run.losses for run in self._runs])
-            return (Trial(name, arguments, truth, decides=True, extract=losses),)
+            expected = self._expected([run.losses for run in self._runs])
+            return (Check(name, arguments, expected, decides=True, extract=losses),)
         if ask == DESCENT:
-            return (Trial(name, arguments, self._drop, decides=True, extract=self.drop),)
+            return (Check(name, arguments, self._drop, decides=True, extract=self.drop),)
         return tuple(
-            Trial(
+            Check(
                 f"{name}: {tensor}",
                 arguments,
-                self._truth([run.parameters[place] for run in self._runs]),
+                self._expected([run.parameters[place] for run in self._runs]),
                 decides=True,
                 extract=partial(parameter, place),
             )
@@ -288,10 +288,10 @@ class Trajectory:
         seconds = time.perf_counter() - started
         return Made(torch.stack(found), tuple(p.detach() for p in parameters), seconds)
 
-    def _truth(self, runs: Sequence[Tensor]) -> Truth:
+    def _expected(self, runs: Sequence[Tensor]) -> ExpectedGradient:
         precise, single, *disturbed = runs
         envelope = max(float((run.double() - precise).abs().max()) for run in (single, *disturbed))
-        return Truth(precise, single.float(), envelope)
+        return ExpectedGradient(precise, single.float(), envelope)
 
 
 def losses(called: Called) -> Answer:

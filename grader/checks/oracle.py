@@ -17,7 +17,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.bounded import Recent
+from grader.bounded import BoundedDict
 from grader.checks.cases import Case, floats
 from grader.course.forward import LOSS, Step, Values
 
@@ -35,7 +35,7 @@ FLOOR = 3e-6
 
 
 @dataclass(frozen=True)
-class Truth:
+class ExpectedGradient:
     """One gradient (or one path's share of it) in one case.
 
     Args:
@@ -101,26 +101,26 @@ class Oracle:
     """
 
     case: Case
-    _random: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, Truth]] = field(
-        default_factory=Recent, repr=False
+    _random: dict[tuple[frozenset[str], frozenset[str]], Mapping[str, ExpectedGradient]] = field(
+        default_factory=BoundedDict, repr=False
     )
 
     @cached_property
-    def truths(self) -> Mapping[str, Truth]:
+    def expected(self) -> Mapping[str, ExpectedGradient]:
         """The truth of every gradient, by its tensor's name."""
         disturbed = [run.gradients for run in self.disturbed]
-        return _truths(self.precise.gradients, self._single.gradients, disturbed)
+        return _expected(self.precise.gradients, self._single.gradients, disturbed)
 
-    def paths(self, name: str) -> Mapping[str, Truth]:
+    def paths(self, name: str) -> Mapping[str, ExpectedGradient]:
         """What flows back into ``name`` through each line that uses it, by that line's name."""
         found = {}
         for step in self.case.forward.users(name):
             precise = self._share(self.precise, step, name)
             deviations = [(self._share(run, step, name) - precise).abs().max() for run in self.disturbed]
-            found[step.name] = Truth(precise, precise.float(), float(max(deviations)))
+            found[step.name] = ExpectedGradient(precise, precise.float(), float(max(deviations)))
         return found
 
-    def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Mapping[str, Truth]:
+    def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Mapping[str, ExpectedGradient]:
         """The truth under random upstreams, worked out once.
 
         Args:
@@ -132,7 +132,7 @@ class Oracle:
             precise, single, *disturbed = (
                 self.under(run, *key) for run in (self.precise, self._single, *self.disturbed)
             )
-            self._random[key] = _truths(precise, single, disturbed)
+            self._random[key] = _expected(precise, single, disturbed)
         return self._random[key]
 
     @cached_property
@@ -195,13 +195,15 @@ def _gradients(loss: Tensor, values: Values, names: Sequence[str]) -> Mapping[st
     return {name: gradient.detach() for name, gradient in zip(names, zeros, strict=True)}
 
 
-def _truths(
+def _expected(
     precise: Mapping[str, Tensor], single: Mapping[str, Tensor], disturbed: Sequence[Mapping[str, Tensor]]
-) -> Mapping[str, Truth]:
+) -> Mapping[str, ExpectedGradient]:
     """Each gradient's truth, from its value in float64, in float32, and in float64 with rounding."""
     return {
-        name: Truth(truth, single[name], float(max((run[name] - truth).abs().max() for run in disturbed)))
-        for name, truth in precise.items()
+        name: ExpectedGradient(
+            expected, single[name], float(max((run[name] - expected).abs().max() for run in disturbed))
+        )
+        for name, expected in precise.items()
     }
 
 
@@ -220,8 +222,8 @@ class Blind:
         """What vanishes in every one of the cases, held against the rounding envelope."""
         oracles = tuple(oracles)
         forward = oracles[0].case.forward
-        names = list(oracles[0].truths)
-        tensors = frozenset(n for n in names if all(oracle.truths[n].vanishes for oracle in oracles))
+        names = list(oracles[0].expected)
+        tensors = frozenset(n for n in names if all(oracle.expected[n].vanishes for oracle in oracles))
         several = [n for n in names if len(forward.users(n)) > 1]
         shares = [{n: oracle.paths(n) for n in several} for oracle in oracles]
         paths = frozenset(

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from grader.bounded import Recent
+from grader.bounded import BoundedDict
 from grader.checks.cases import RANDOM, Case
-from grader.checks.check import Trial, part
-from grader.checks.compare import Verdict, check, compare
-from grader.checks.descent import Trajectory
-from grader.checks.oracle import Blind, Oracle, Truth
+from grader.checks.check import Check, part
+from grader.checks.compare import Verdict, compare, measure
+from grader.checks.descent import DescentOracle
+from grader.checks.oracle import Blind, ExpectedGradient, Oracle
 from grader.course.exercise import PARAMETERS, Exercise, Function, tensor_of
 from grader.course.forward import LOSS
 from grader.sandbox import values
@@ -29,7 +29,7 @@ from grader.scorecard.model import Difference, ForwardLine, Gradient, Outcome
 
 Reference = Mapping[str, Callable[..., Any]]
 
-Asked = Mapping[str, tuple[tuple[Trial, Verdict], ...]]
+Asked = Mapping[str, tuple[tuple[Check, Verdict], ...]]
 """The trials of each ask of a function, and what became of them."""
 
 Told = tuple[str, frozenset[str], Content]
@@ -47,14 +47,14 @@ REPORT_BYTES = 16 << 10
 
 
 @dataclass(frozen=True)
-class Bench:
+class ExerciseSuite:
     """One exercise, ready to grade with.
 
     Args:
         exercise: the exercise.
         oracles: one per case, the lecture's first.
         reference: the instructor's solution by function name, None where the course has none.
-        trajectories: what the functions that descend are held against, by function name.
+        descents: what the functions that descend are held against, by function name.
         kept: what others work out about this exercise once and wish to keep, by their own name for it.
         replies: what was read out of what came back.
         asked: what became of the trials of a function, by what came back from it.
@@ -64,24 +64,28 @@ class Bench:
     exercise: Exercise
     oracles: tuple[Oracle, ...]
     reference: Reference | None
-    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
+    descents: Mapping[str, DescentOracle] = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
     replies: Replies = field(default_factory=no_replies, repr=False, compare=False)
     asked: dict[Told, Asked] = field(
-        default_factory=lambda: Recent(ASKED_BYTES, lambda told, asked: weight(told[-1])),
+        default_factory=lambda: BoundedDict(ASKED_BYTES, lambda told, asked: weight(told[-1])),
         repr=False,
         compare=False,
     )
     reports: dict[Reported, Gradient] = field(
-        default_factory=lambda: Recent(REPORTS_BYTES, lambda key, report: REPORT_BYTES + weight(key[-1][-1])),
+        default_factory=lambda: BoundedDict(
+            REPORTS_BYTES, lambda key, report: REPORT_BYTES + weight(key[-1][-1])
+        ),
         repr=False,
         compare=False,
     )
-    _trials: dict[tuple[str, frozenset[str]], tuple[Trial, ...]] = field(default_factory=Recent, repr=False)
-    _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=Recent, repr=False)
+    _checks: dict[tuple[str, frozenset[str]], tuple[Check, ...]] = field(
+        default_factory=BoundedDict, repr=False
+    )
+    _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=BoundedDict, repr=False)
     _faults: dict[str, str | None] = field(default_factory=dict, repr=False)
     _references: dict[str, Sequence[Called]] = field(default_factory=dict, repr=False)
-    _verdicts: dict[str, tuple[tuple[Trial, Verdict], ...]] = field(default_factory=dict, repr=False)
+    _verdicts: dict[str, tuple[tuple[Check, Verdict], ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def lines(self) -> tuple[ForwardLine, ...]:
@@ -97,7 +101,7 @@ class Bench:
         """Where the plain loss of these cases sees nothing."""
         return Blind.measure(self.oracles)
 
-    def trials(self, ask: str, parameters: frozenset[str]) -> tuple[Trial, ...]:
+    def checks(self, ask: str, parameters: frozenset[str]) -> tuple[Check, ...]:
         """What one ask is held against when its function has these parameters, the lecture's case first.
 
         Args:
@@ -105,15 +109,15 @@ class Bench:
             parameters: names it asks for, all of them in :meth:`Exercise.may_ask`.
         """
         key = (ask, parameters)
-        if key not in self._trials:
-            self._trials[key] = tuple(self._make_trials(ask, parameters))
-        return self._trials[key]
+        if key not in self._checks:
+            self._checks[key] = tuple(self._make_checks(ask, parameters))
+        return self._checks[key]
 
     def calls(self, function: Function, parameters: frozenset[str]) -> Calls:
         """Every call of a function that has these parameters: what it is called with."""
         key = (function.name, parameters)
         if key not in self._calls:
-            called = {t.call: t.arguments for ask in function.asks for t in self.trials(ask, parameters)}
+            called = {t.call: t.arguments for ask in function.asks for t in self.checks(ask, parameters)}
             self._calls[key] = Calls((called[position] for position in sorted(called)), self.replies)
         return self._calls[key]
 
@@ -124,46 +128,46 @@ class Bench:
 
     def after(self, function: Function) -> tuple[str, ...]:
         """The arguments a function may change in place, and is graded by."""
-        return (PARAMETERS,) if function.name in self.trajectories else ()
+        return (PARAMETERS,) if function.name in self.descents else ()
 
     def planned(self, ask: str) -> tuple[tuple[str, float | None], ...]:
         """The cases of an ask that was never put, by name, and their tolerances where they are at hand."""
         if ask not in self.exercise.gradients:
-            descent = self.trajectories[self.exercise.function_of(ask).name].descent
+            descent = self.descents[self.exercise.function_of(ask).name].descent
             return ((f"{descent.steps} steps", None),)
-        return tuple((o.case.name, o.truths[tensor_of(ask)].tolerance) for o in self.oracles)
+        return tuple((o.case.name, o.expected[tensor_of(ask)].tolerance) for o in self.oracles)
 
     def shape(self, ask: str) -> tuple[int, ...]:
         """The shape an answer to the first case has."""
         if ask not in self.exercise.gradients:
-            return self.trajectories[self.exercise.function_of(ask).name].shape(ask)
-        return tuple(self.oracles[0].truths[tensor_of(ask)].precise.shape)
+            return self.descents[self.exercise.function_of(ask).name].shape(ask)
+        return tuple(self.oracles[0].expected[tensor_of(ask)].precise.shape)
 
-    def _make_trials(self, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+    def _make_checks(self, ask: str, parameters: frozenset[str]) -> Iterator[Check]:
         function = self.exercise.function_of(ask)
-        if function.name in self.trajectories:
-            yield from self.trajectories[function.name].trials(ask)
+        if function.name in self.descents:
+            yield from self.descents[function.name].checks(ask)
         elif function.parameters is not None:
             yield from self._parts(function, ask, parameters)
         else:
             yield from self._stub(ask, parameters)
 
-    def _parts(self, function: Function, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+    def _parts(self, function: Function, ask: str, parameters: frozenset[str]) -> Iterator[Check]:
         """One of several gradients of a function that is handed none, so that none of them can be random."""
         tensor = tensor_of(ask)
         extract = part(function.places[ask], function.returns or "")
         for call, oracle in enumerate(self.oracles):
-            truth = oracle.truths[tensor]
-            arguments = self._arguments(oracle.truths, oracle.case, parameters)
-            derived = tensor in self.blind.tensors and truth.vanishes
-            yield Trial(oracle.case.name, arguments, truth, True, derived, call, extract)
+            expected = oracle.expected[tensor]
+            arguments = self._arguments(oracle.expected, oracle.case, parameters)
+            derived = tensor in self.blind.tensors and expected.vanishes
+            yield Check(oracle.case.name, arguments, expected, True, derived, call, extract)
 
-    def _stub(self, ask: str, parameters: frozenset[str]) -> Iterator[Trial]:
+    def _stub(self, ask: str, parameters: frozenset[str]) -> Iterator[Check]:
         tensor = tensor_of(ask)
         for call, oracle in enumerate(self.oracles):
-            truth = oracle.truths[tensor]
-            arguments = self._arguments(oracle.truths, oracle.case, parameters)
-            yield Trial(oracle.case.name, arguments, truth, decides=True, call=call)
+            expected = oracle.expected[tensor]
+            arguments = self._arguments(oracle.expected, oracle.case, parameters)
+            yield Check(oracle.case.name, arguments, expected, decides=True, call=call)
         asked = self._upstreams(parameters) - {LOSS}
         lines = {step.name for step in self.exercise.forward.users(tensor)}
         is_blind = tensor in self.blind.tensors
@@ -171,15 +175,15 @@ class Bench:
         if not drawn:
             return
         fresh = self.oracles[-1] if len(self.oracles) == 1 else self.oracles[1]
-        truths = fresh.random(drawn, drawn | {tensor})
-        truth = truths[tensor]
+        gradients = fresh.random(drawn, drawn | {tensor})
+        expected = gradients[tensor]
         sees_path = bool(asked & lines) and any(name == tensor for name, _ in self.blind.paths)
-        yield Trial(
+        yield Check(
             RANDOM,
-            self._arguments(truths, fresh.case, parameters),
-            truth,
+            self._arguments(gradients, fresh.case, parameters),
+            expected,
             decides=is_blind or sees_path,
-            derived=is_blind and truth.vanishes,
+            derived=is_blind and expected.vanishes,
             call=len(self.oracles),
         )
 
@@ -187,10 +191,12 @@ class Bench:
         """The tensors whose gradients are among a stub's parameters."""
         return frozenset(tensor_of(name) for name in parameters if name not in self.exercise.forward.names)
 
-    def _arguments(self, truths: Mapping[str, Truth], case: Case, parameters: frozenset[str]) -> Arguments:
+    def _arguments(
+        self, expected: Mapping[str, ExpectedGradient], case: Case, parameters: frozenset[str]
+    ) -> Arguments:
         found: dict[str, Any] = {name: case.values[name] for name in parameters if name in case.values}
         for tensor in self._upstreams(parameters):
-            found[f"d{tensor}"] = torch.tensor(1.0) if tensor == LOSS else truths[tensor].autograd
+            found[f"d{tensor}"] = torch.tensor(1.0) if tensor == LOSS else expected[tensor].autograd
         return dict(sorted(found.items()))
 
     @cached_property
@@ -207,37 +213,39 @@ class Bench:
 
     def _disagreements(self, ask: str) -> Iterator[str]:
         function = self.exercise.function_of(ask)
-        for trial in self.trials(ask, frozenset(function.parameters or ())):
-            truth = trial.truth
-            if trial.decides and not (truth.precise.isfinite().all() and truth.admits(truth.autograd)):
-                yield f"autograd in float32 and in float64 disagree in case {trial.name}"
-        for trial, verdict in self._referred(ask):
-            if trial.decides and not verdict.outcome.scores:
+        for check in self.checks(ask, frozenset(function.parameters or ())):
+            expected = check.expected
+            if check.decides and not (
+                expected.precise.isfinite().all() and expected.admits(expected.autograd)
+            ):
+                yield f"autograd in float32 and in float64 disagree in case {check.name}"
+        for check, verdict in self._referred(ask):
+            if check.decides and not verdict.outcome.scores:
                 what = f": {verdict.failure.message}" if verdict.failure else ""
-                yield f"the reference is {verdict.outcome} in case {trial.name}{what}"
+                yield f"the reference is {verdict.outcome} in case {check.name}{what}"
 
     def reference_differences(self, ask: str, answers: Sequence[torch.Tensor]) -> Difference | None:
         """How far the answers to the first case are from the reference's, None without a reference."""
         pairs = [
-            (answer.reshape(trial.truth.precise.shape), verdict.tensor)
-            for answer, (trial, verdict) in zip(answers, self._referred(ask), strict=False)
+            (answer.reshape(check.expected.precise.shape), verdict.tensor)
+            for answer, (check, verdict) in zip(answers, self._referred(ask), strict=False)
             if verdict.tensor is not None
         ]
-        return largest([compare(*pair) for pair in pairs]) if pairs else None
+        return largest([measure(*pair) for pair in pairs]) if pairs else None
 
-    def _referred(self, ask: str) -> tuple[tuple[Trial, Verdict], ...]:
+    def _referred(self, ask: str) -> tuple[tuple[Check, Verdict], ...]:
         """The reference's answers to an ask's trials, and what became of them; worked out once."""
         if ask not in self._verdicts:
             self._verdicts[ask] = self._refer(ask)
         return self._verdicts[ask]
 
-    def _refer(self, ask: str) -> tuple[tuple[Trial, Verdict], ...]:
+    def _refer(self, ask: str) -> tuple[tuple[Check, Verdict], ...]:
         function = (self.reference or {}).get(self.exercise.function_of(ask).name)
         if function is None:
             return ()
-        trials = self.trials(ask, _parameters(function))
+        checks = self.checks(ask, _parameters(function))
         called = self._called(self.exercise.function_of(ask), function)
-        return tuple((t, check(t.extract(called[t.call]), t.truth, derived=t.derived)) for t in trials)
+        return tuple((t, compare(t.extract(called[t.call]), t.expected, derived=t.derived)) for t in checks)
 
     def _called(self, function: Function, reference: Callable[..., Any]) -> Sequence[Called]:
         """What the reference makes of each call of a function, worked out once."""

@@ -12,7 +12,7 @@ from typing import Any
 import grader
 from grader.course.exercise import SETTINGS, Exercise
 from grader.course.forward import did_you_mean
-from grader.errors import CourseError, OperatorError
+from grader.errors import CourseError, UsageError
 
 EXERCISES = "exercises"
 REFERENCE = "reference"
@@ -89,7 +89,7 @@ class Course:
         """The exercises with these ids, or all where none is given.
 
         Raises:
-            OperatorError: there is no exercise of that id.
+            UsageError: there is no exercise of that id.
             CourseError: one of them breaks its contract.
         """
         self.check(ids)
@@ -101,14 +101,12 @@ class Course:
         """Refuse ids that no exercise has.
 
         Raises:
-            OperatorError: names them.
+            UsageError: names them.
         """
         for name in ids:
             if name not in self.ids:
                 near = did_you_mean(name, list(self.ids))
-                raise OperatorError(
-                    f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}"
-                )
+                raise UsageError(f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}")
 
     def reference(self, exercise: Exercise) -> Mapping[str, Callable[..., Any]] | None:
         """The instructor's solution of an exercise, by stub name; None where the course has none.

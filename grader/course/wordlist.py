@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.errors import OperatorError
+from grader.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -37,18 +37,18 @@ class Words:
         """Read a word list: UTF-8 text, one word a line.
 
         Raises:
-            OperatorError: the file cannot be read, holds no word, or a word holds the end mark.
+            UsageError: the file cannot be read, holds no word, or a word holds the end mark.
         """
         try:
             lines = path.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise OperatorError(f"{path}: expected a UTF-8 text with one word a line: {error}") from error
+            raise UsageError(f"{path}: expected a UTF-8 text with one word a line: {error}") from error
         for number, line in enumerate(lines, 1):
             if END in line:
-                raise OperatorError(f"{path}:{number}: expected a word without {END!r}, found {line!r}")
+                raise UsageError(f"{path}:{number}: expected a word without {END!r}, found {line!r}")
         words = tuple(line.strip() for line in lines if line.strip())
         if not words:
-            raise OperatorError(f"{path}: expected at least one word, found none")
+            raise UsageError(f"{path}: expected at least one word, found none")
         return cls(path, words)
 
     @cached_property

@@ -27,7 +27,7 @@ class Desk:
     @property
     def ids(self) -> tuple[str, ...]:
         """The exercises that can be graded here, in the course's order."""
-        return tuple(bench.exercise.id for bench in self.judge.benches)
+        return tuple(suite.exercise.id for suite in self.judge.suites)
 
     def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
         """The scorecard of some exercises of one submission.
@@ -39,8 +39,8 @@ class Desk:
         Raises:
             IsolationError: no box can be opened.
         """
-        benches = tuple(bench for bench in self.judge.benches if bench.exercise.id in ids)
-        return replace(self.judge, benches=benches).grade(work)
+        suites = tuple(suite for suite in self.judge.suites if suite.exercise.id in ids)
+        return replace(self.judge, suites=suites).grade(work)
 
 
 @contextmanager
@@ -48,15 +48,15 @@ def open_desk(course: Course, ids: Sequence[str], settings: Settings) -> Iterato
     """Open a desk for some exercises of a course, all where none is given.
 
     Raises:
-        OperatorError: an id, the course or the word list is not as it should be.
+        UsageError: an id, the course or the word list is not as it should be.
         IsolationError: no box can be opened.
     """
     # The boxes' parent imports torch while we do.
     with opener(course.hidden, Isolated.AUTO) as boxes:
-        from grader.grading.incremental import Memory
-        from grader.grading.judge import Judge, prepare_benches
+        from grader.grading.incremental import FunctionCache
+        from grader.grading.judge import Judge, prepare_suites
 
         with uncollected():
             exercises = course.select(tuple(ids))
-            benches = prepare_benches(course, exercises, settings)
-        yield Desk(Judge(boxes, benches, settings, exercises=course.exercises, memory=Memory()))
+            suites = prepare_suites(course, exercises, settings)
+        yield Desk(Judge(boxes, suites, settings, exercises=course.exercises, memory=FunctionCache()))

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from grader.bounded import Recent
+from grader.bounded import BoundedDict
 from grader.course.exercise import Exercise
 from grader.scorecard.model import Gradient, Outcome, Training
 from grader.submissions.notebooks.effects import effects
@@ -48,7 +48,7 @@ FLEETING = frozenset(
 
 
 @dataclass(frozen=True)
-class Look:
+class FunctionFingerprint:
     """A function as it stands in a file.
 
     Args:
@@ -79,11 +79,11 @@ class Kept:
         descent: the steps it is graded by, where it trains.
     """
 
-    look: Look
+    look: FunctionFingerprint
     gradients: tuple[Gradient, ...]
     descent: Training | None
 
-    def fits(self, look: Look) -> bool:
+    def fits(self, look: FunctionFingerprint) -> bool:
         """Whether it holds for the function as it looks now; what quotes lines, only where they did not move."""
         return self.look.places == look.places or all(gradient.error is None for gradient in self.gradients)
 
@@ -97,7 +97,7 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Recollection:
+class Reusable:
     """What is known of one submission before anything of it is run.
 
     Args:
@@ -105,7 +105,7 @@ class Recollection:
         known: those that are as they were, with the lines they stand on now.
     """
 
-    looks: Mapping[str, Mapping[str, Look]] = field(default_factory=dict)
+    looks: Mapping[str, Mapping[str, FunctionFingerprint]] = field(default_factory=dict)
     known: Mapping[Place, Kept] = field(default_factory=dict)
 
     def apart(self, exercises: Iterable[str]) -> frozenset[Place]:
@@ -131,18 +131,20 @@ class Recollection:
 
 
 @dataclass(frozen=True)
-class Memory:
+class FunctionCache:
     """The functions graded last, by their looks."""
 
-    _kept: dict[tuple[str, str, bytes], Kept] = field(default_factory=Recent, repr=False)
+    _kept: dict[tuple[str, str, bytes], Kept] = field(default_factory=BoundedDict, repr=False)
 
-    def recollect(self, files: Iterable[tuple[Exercise, Source]]) -> Recollection:
+    def recollect(self, files: Iterable[tuple[Exercise, Source]]) -> Reusable:
         """What is known of a submission, of its file for each exercise."""
         seen = {exercise.id: looks(source, exercise.stubs) for exercise, source in files}
         known = (found for name, own in seen.items() for found in self._recall(name, own))
-        return Recollection(seen, dict(known))
+        return Reusable(seen, dict(known))
 
-    def _recall(self, exercise: str, looks: Mapping[str, Look]) -> Iterator[tuple[Place, Kept]]:
+    def _recall(
+        self, exercise: str, looks: Mapping[str, FunctionFingerprint]
+    ) -> Iterator[tuple[Place, Kept]]:
         for name, look in looks.items():
             kept = self._kept.get((exercise, name, look.meaning))
             if kept is not None and kept.fits(look):
@@ -151,7 +153,7 @@ class Memory:
     def keep(
         self,
         exercise: Exercise,
-        remembered: Recollection,
+        remembered: Reusable,
         gradients: Iterable[Gradient],
         descent: Training | None,
     ) -> None:
@@ -165,7 +167,7 @@ class Memory:
                 self._kept[exercise.id, name, look.meaning] = Kept(look, graded, trained)
 
 
-def looks(source: Source, names: Iterable[str]) -> Mapping[str, Look]:
+def looks(source: Source, names: Iterable[str]) -> Mapping[str, FunctionFingerprint]:
     """The looks of those functions of a file that are plain functions; none of a file that cannot be parsed.
 
     Args:
@@ -219,7 +221,7 @@ class _Module:
         found = self.binders.get(name, ())
         return bool(found) and all(isinstance(self.body[index], ast.FunctionDef) for index in found)
 
-    def look(self, name: str) -> Look:
+    def look(self, name: str) -> FunctionFingerprint:
         """The look of one function: what it mentions, or all of the file where others may reach it."""
         start = self.binders[name][-1]
         taken = self._mentioned(start)
@@ -235,7 +237,7 @@ class _Module:
         parts = [ast.dump(self.body[index]).encode() for index in sorted(taken)]
         digest = hashlib.sha256(b"\0".join([*parts, *(() if apart else self.beside)]))
         places = tuple(self.body[index].lineno for index in (start, *sorted(taken)))
-        return Look(digest.digest(), places, apart, self.is_plain)
+        return FunctionFingerprint(digest.digest(), places, apart, self.is_plain)
 
     def _mentioned(self, *start: int) -> set[int]:
         """Some statements and all that give a value to what they mention, to what those mention, and so on."""

@@ -16,18 +16,18 @@ import torch
 
 import grader
 from grader.checks.cases import RANDOM, cases
-from grader.checks.compare import Verdict, compare
-from grader.checks.descent import Trajectory
+from grader.checks.compare import Verdict, measure
+from grader.checks.descent import DescentOracle
 from grader.checks.error_map import error_map, worst
 from grader.checks.oracle import Oracle
-from grader.checks.suite import Bench, largest
+from grader.checks.suite import ExerciseSuite, largest
 from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
-from grader.grading.incremental import Memory, Recollection
+from grader.grading.incremental import FunctionCache, Reusable
 from grader.grading.placing import placed
-from grader.grading.plan import Sitting, sittings
-from grader.grading.runner import Hearing, Hearsay
+from grader.grading.plan import BoxPlan, box_plans
+from grader.grading.runner import FunctionResult, Runner
 from grader.hints import diagnose, reduced
 from grader.sandbox.answers import Failed
 from grader.sandbox.process import Opener
@@ -36,11 +36,11 @@ from grader.scorecard.model import (
     CaseResult,
     Difference,
     ExerciseResult,
-    Fault,
     GraderInfo,
     Gradient,
     Outcome,
     Scorecard,
+    StudentError,
     SubmissionId,
     Training,
 )
@@ -51,29 +51,31 @@ FRAGILE = "right for this loss, but not for other upstreams: it leans on what ha
 UNKNOWN = Difference(None, None)
 
 
-def prepare_benches(course: Course, exercises: Sequence[Exercise], settings: Settings) -> tuple[Bench, ...]:
+def prepare_suites(
+    course: Course, exercises: Sequence[Exercise], settings: Settings
+) -> tuple[ExerciseSuite, ...]:
     """Draw the cases and gather the witnesses of some exercises.
 
     Raises:
-        CourseError, OperatorError: the course or the word list is broken.
+        CourseError, UsageError: the course or the word list is broken.
     """
     torch.set_num_threads(1)
     made: dict[int, tuple[Oracle, ...]] = {}
-    benches = []
+    suites = []
     for exercise in exercises:
         drawn = cases(exercise, settings.seed, settings.words)
         oracles = made.setdefault(id(drawn), tuple(Oracle(case) for case in drawn))
-        benches.append(
-            Bench(exercise, oracles, course.reference(exercise), prepare_trajectories(exercise, settings))
+        suites.append(
+            ExerciseSuite(exercise, oracles, course.reference(exercise), prepare_descents(exercise, settings))
         )
-    return tuple(benches)
+    return tuple(suites)
 
 
-def prepare_trajectories(exercise: Exercise, settings: Settings) -> Mapping[str, Trajectory]:
+def prepare_descents(exercise: Exercise, settings: Settings) -> Mapping[str, DescentOracle]:
     """What the functions of an exercise that descend are held against, by name; worked out when needed."""
     words = settings.words or exercise.words
     return {
-        function.name: Trajectory(exercise.forward, function.descent, settings.seed, words)
+        function.name: DescentOracle(exercise.forward, function.descent, settings.seed, words)
         for function in exercise.functions
         if function.descent is not None and words is not None
     }
@@ -85,7 +87,7 @@ class Judge:
 
     Args:
         opener: opens boxes.
-        benches: what the exercises are graded with.
+        suites: what the exercises are graded with.
         settings: what the operator chose.
         fault: why the grader fails on whatever it is given, where it does: a scorecard then says so of every
             gradient.
@@ -94,11 +96,11 @@ class Judge:
     """
 
     opener: Opener
-    benches: tuple[Bench, ...]
+    suites: tuple[ExerciseSuite, ...]
     settings: Settings
     fault: str | None = None
     exercises: tuple[Exercise, ...] = ()
-    memory: Memory | None = None
+    memory: FunctionCache | None = None
 
     def grade(self, submission: Submission) -> Scorecard:
         """The scorecard of one submission.
@@ -106,11 +108,11 @@ class Judge:
         Raises:
             IsolationError: no box can be opened.
         """
-        exercises = self.exercises or tuple(bench.exercise for bench in self.benches)
+        exercises = self.exercises or tuple(suite.exercise for suite in self.suites)
         work = interpret(submission.files, exercises)
         remembered = self._recollection(work)
         heard = dict(self._hear(work, remembered))
-        results = tuple(self._exercise(b, work.get(b.exercise.id), heard, remembered) for b in self.benches)
+        results = tuple(self._exercise(b, work.get(b.exercise.id), heard, remembered) for b in self.suites)
         return Scorecard(
             schema=SCHEMA_ID,
             submission=SubmissionId(submission.name, submission.digest),
@@ -124,54 +126,59 @@ class Judge:
         )
 
     @cached_property
-    def _sittings(self) -> tuple[Sitting, ...]:
-        return sittings(self.benches, self.settings)
+    def _plans(self) -> tuple[BoxPlan, ...]:
+        return box_plans(self.suites, self.settings)
 
-    def _recollection(self, work: Mapping[str, Work]) -> Recollection:
+    def _recollection(self, work: Mapping[str, Work]) -> Reusable:
         if self.memory is None:
-            return Recollection()
+            return Reusable()
         sources = {name: one.handed_in.source for name, one in work.items()}
-        found = ((bench.exercise, sources.get(bench.exercise.id)) for bench in self.benches)
+        found = ((suite.exercise, sources.get(suite.exercise.id)) for suite in self.suites)
         return self.memory.recollect((exercise, source) for exercise, source in found if source is not None)
 
     def _hear(
-        self, work: Mapping[str, Work], remembered: Recollection
-    ) -> Iterator[tuple[tuple[str, str], Hearsay]]:
+        self, work: Mapping[str, Work], remembered: Reusable
+    ) -> Iterator[tuple[tuple[str, str], FunctionResult]]:
         """What became of each function that is not remembered, by its exercise and its name."""
-        for sitting in self._sittings:
-            apart = remembered.apart(turn.bench.exercise.id for turn in sitting.turns)
-            with Hearing(self.opener, sitting.limits, apart) as hearing:
-                for turn in sitting.turns:
-                    place = (turn.bench.exercise.id, turn.function.name)
+        for plan in self._plans:
+            apart = remembered.apart(planned.suite.exercise.id for planned in plan.calls)
+            with Runner(self.opener, plan.limits, apart) as runner:
+                for planned in plan.calls:
+                    place = (planned.suite.exercise.id, planned.function.name)
                     if place not in remembered.known:
-                        yield place, self._function(turn.bench, turn.function, work.get(place[0]), hearing)
+                        yield (
+                            place,
+                            self._function(planned.suite, planned.function, work.get(place[0]), runner),
+                        )
 
-    def _function(self, bench: Bench, function: Function, work: Work | None, hearing: Hearing) -> Hearsay:
+    def _function(
+        self, suite: ExerciseSuite, function: Function, work: Work | None, runner: Runner
+    ) -> FunctionResult:
         if self.fault is not None:
-            return Hearsay(Failed(Outcome.GRADER_FAULT, self.fault))
+            return FunctionResult(Failed(Outcome.GRADER_FAULT, self.fault))
         if work is None:
-            return Hearsay(Failed(Outcome.MISSING, f"no file {bench.exercise.id}.py"))
+            return FunctionResult(Failed(Outcome.MISSING, f"no file {suite.exercise.id}.py"))
         handed_in = work.handed_in
         if handed_in.problem is not None or handed_in.source is None:
-            fault = Fault("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
-            return Hearsay(Failed(Outcome.ERROR, fault.message, fault))
-        return hearing.ask(bench, function, handed_in.source)
+            fault = StudentError("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
+            return FunctionResult(Failed(Outcome.ERROR, fault.message, fault))
+        return runner.ask(suite, function, handed_in.source)
 
     def _exercise(
         self,
-        bench: Bench,
+        suite: ExerciseSuite,
         work: Work | None,
-        every: Mapping[tuple[str, str], Hearsay],
-        remembered: Recollection,
+        every: Mapping[tuple[str, str], FunctionResult],
+        remembered: Reusable,
     ) -> ExerciseResult:
-        exercise = bench.exercise
-        heard = {name: hearsay for (owner, name), hearsay in every.items() if owner == exercise.id}
+        exercise = suite.exercise
+        heard = {name: result for (owner, name), result in every.items() if owner == exercise.id}
         known = remembered.gradients(exercise.id)
         gradients = tuple(
-            known.get(ask) or self._gradient(bench, ask, heard[exercise.function_of(ask).name])
+            known.get(ask) or self._gradient(suite, ask, heard[exercise.function_of(ask).name])
             for ask in exercise.asks
         )
-        descent = next(_descents(bench, heard), None) or remembered.descent(exercise.id)
+        descent = next(_descents(suite, heard), None) or remembered.descent(exercise.id)
         if self.memory is not None:
             self.memory.keep(exercise, remembered, gradients, descent)
         if work is not None:
@@ -184,47 +191,47 @@ class Judge:
             score=sum(gradient.score or 0 for gradient in graded),
             max_score=sum(gradient.max_score for gradient in graded),
             gradients=gradients,
-            forward=bench.lines,
+            forward=suite.lines,
             descent=descent,
         )
 
-    def _gradient(self, bench: Bench, ask: str, heard: Hearsay) -> Gradient:
+    def _gradient(self, suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Gradient:
         # A descent's witnesses take a while: they are not heard where no descent was handed in.
-        wanted = heard.stub is not None or ask in bench.exercise.gradients
-        fault = bench.fault(ask) if wanted else None
+        wanted = heard.stub is not None or ask in suite.exercise.gradients
+        fault = suite.fault(ask) if wanted else None
         if fault is not None:
-            heard = Hearsay(Failed(Outcome.GRADER_FAULT, fault))
-        return report(bench, ask, heard, self.settings.hints)
+            heard = FunctionResult(Failed(Outcome.GRADER_FAULT, fault))
+        return report(suite, ask, heard, self.settings.hints)
 
 
-def report(bench: Bench, ask: str, heard: Hearsay, hints: str = "full") -> Gradient:
+def report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str = "full") -> Gradient:
     """One ask's line in the scorecard; ``hints`` says how much its hint may tell.
 
     It is made once for all submissions of which the same came back from the same line.
     """
     if heard.told is None or heard.stub is None:
-        return _report(bench, ask, heard.about(ask), hints).timed(heard.seconds)
+        return _report(suite, ask, heard.about(ask), hints).timed(heard.seconds)
     key = (ask, hints, heard.stub.line, heard.told)
-    told = bench.reports.get(key)
+    told = suite.reports.get(key)
     if told is None:
-        told = bench.reports[key] = _report(bench, ask, heard.about(ask), hints)
+        told = suite.reports[key] = _report(suite, ask, heard.about(ask), hints)
     return told.timed(heard.seconds)
 
 
-def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:
+def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -> Gradient:
     """The same, without the time it took."""
-    exercise = bench.exercise
+    exercise = suite.exercise
     decided = heard.deciding
-    first = [(trial, verdict) for trial, verdict in heard.trials if trial.call == 0]
+    first = [(check, verdict) for check, verdict in heard.checks if check.call == 0]
     answers = [verdict.tensor for _, verdict in first if verdict.tensor is not None]
     whole = bool(first) and len(answers) == len(first)
     autograd = (
-        largest([compare(a, t.truth.autograd) for a, (t, _) in zip(answers, first, strict=True)])
+        largest([measure(a, t.expected.autograd) for a, (t, _) in zip(answers, first, strict=True)])
         if whole
         else UNKNOWN
     )
-    shown = next((pair for pair in heard.trials if pair[1] is decided), None)
-    hint = diagnose(bench, ask, heard.trials, decided, heard.called[0] if heard.called else None)
+    shown = next((pair for pair in heard.checks if pair[1] is decided), None)
+    hint = diagnose(suite, ask, heard.checks, decided, heard.called[0] if heard.called else None)
     ours = decided.outcome is Outcome.GRADER_FAULT
     return Gradient(
         name=ask,
@@ -236,16 +243,16 @@ def _report(bench: Bench, ask: str, heard: Hearsay, hints: str) -> Gradient:
         line=heard.stub.line if heard.stub else None,
         seconds=0.0,
         autograd=autograd,
-        reference=bench.reference_differences(ask, answers) if whole else None,
-        cases=tuple(_case_results(bench, ask, heard)),
+        reference=suite.reference_differences(ask, answers) if whole else None,
+        cases=tuple(_case_results(suite, ask, heard)),
         hint=reduced(hint, hints),
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
-        shown_case=shown[0].name if shown else bench.planned(ask)[0][0],
-        expected_shape=tuple(shown[0].truth.precise.shape) if shown else bench.shape(ask),
+        shown_case=shown[0].name if shown else suite.planned(ask)[0][0],
+        expected_shape=tuple(shown[0].expected.precise.shape) if shown else suite.shape(ask),
         found_shape=decided.found_shape,
-        worst=worst(shown[1].tensor, shown[0].truth) if shown and _is_off(decided) else None,
-        error_map=error_map(shown[1].tensor, shown[0].truth) if shown and _is_off(decided) else None,
+        worst=worst(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
+        error_map=error_map(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
         notes=tuple(_notes(heard)),
         output=heard.output,
     )
@@ -256,34 +263,34 @@ def _is_off(verdict: Verdict) -> bool:
     return verdict.tensor is not None and not verdict.outcome.scores
 
 
-def _case_results(bench: Bench, ask: str, heard: Hearsay) -> Iterator[CaseResult]:
-    for trial, verdict in heard.trials:
+def _case_results(suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Iterator[CaseResult]:
+    for check, verdict in heard.checks:
         yield CaseResult(
-            trial.name, verdict.outcome, verdict.difference, trial.truth.tolerance, trial.decides
+            check.name, verdict.outcome, verdict.difference, check.expected.tolerance, check.decides
         )
-    if not heard.trials:
+    if not heard.checks:
         outcome = heard.deciding.outcome
-        for position, (name, tolerance) in enumerate(bench.planned(ask)):
+        for position, (name, tolerance) in enumerate(suite.planned(ask)):
             yield CaseResult(name, Outcome.NOT_RUN if position else outcome, None, tolerance, True)
 
 
-def _descents(bench: Bench, heard: Mapping[str, Hearsay]) -> Iterator[Training]:
+def _descents(suite: ExerciseSuite, heard: Mapping[str, FunctionResult]) -> Iterator[Training]:
     """The descents that came to an end, beside autograd's."""
-    for name, trajectory in bench.trajectories.items():
+    for name, oracle in suite.descents.items():
         called = heard[name].called if name in heard else ()
         if called and not isinstance(called[0].answer, Failed):
-            yield trajectory.told(called[0], heard[name].seconds)
+            yield oracle.told(called[0], heard[name].seconds)
 
 
-def _notes(heard: Hearsay) -> Iterator[str]:
+def _notes(heard: FunctionResult) -> Iterator[str]:
     decided = heard.deciding
     if decided.failure is not None and decided.failure.fault is None:
         yield decided.failure.message
-    yield from dict.fromkeys(note for _, verdict in heard.trials for note in verdict.notes)
-    for trial, verdict in heard.trials:
+    yield from dict.fromkeys(note for _, verdict in heard.checks for note in verdict.notes)
+    for check, verdict in heard.checks:
         if (
-            trial.name == RANDOM
-            and not trial.decides
+            check.name == RANDOM
+            and not check.decides
             and decided.outcome.scores
             and not verdict.outcome.scores
         ):

@@ -15,34 +15,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from grader.checks.suite import Bench
+from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import Exercise, Function, tensor_of
 from grader.course.settings import Settings
 from grader.sandbox.process import Limits
 
 
 @dataclass(frozen=True)
-class Turn:
+class PlannedCall:
     """One function's turn to be asked.
 
     Args:
-        bench: its exercise, ready to grade with.
+        suite: its exercise, ready to grade with.
         function: the function.
     """
 
-    bench: Bench
+    suite: ExerciseSuite
     function: Function
 
     @cached_property
     def asked(self) -> frozenset[str]:
         """The tensors whose gradients it has to give."""
-        gradients = self.bench.exercise.gradients
+        gradients = self.suite.exercise.gradients
         return frozenset(tensor_of(ask) for ask in self.function.asks if ask in gradients)
 
     @cached_property
     def handed(self) -> frozenset[str]:
         """The tensors whose gradients it may be handed."""
-        return frozenset().union(*map(self.bench.exercise.known, self.function.asks))
+        return frozenset().union(*map(self.suite.exercise.known, self.function.asks))
 
     @cached_property
     def harmless(self) -> frozenset[str]:
@@ -51,7 +51,7 @@ class Turn:
         They lie nearer to the loss than that, or hang on it and on no way from its own tensors to the loss, as a
         weight does.
         """
-        forward = self.bench.exercise.forward
+        forward = self.suite.exercise.forward
         found = self.handed.union(*map(forward.descendants, self.handed))
         own = self.asked.union(*map(forward.descendants, self.asked))
         for name in reversed(forward.names):
@@ -62,27 +62,25 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class BoxPlan:
     """The functions that are asked in one box, as long as it lasts, and what it may use."""
 
     limits: Limits
-    turns: tuple[Turn, ...]
+    calls: tuple[PlannedCall, ...]
 
 
-def sittings(benches: Iterable[Bench], settings: Settings) -> tuple[Sitting, ...]:
+def box_plans(suites: Iterable[ExerciseSuite], settings: Settings) -> tuple[BoxPlan, ...]:
     """Every function of some exercises, in as few sittings as can be.
 
     Args:
-        benches: what the exercises are graded with.
+        suites: what the exercises are graded with.
         settings: what the operator chose, limits among it.
     """
-    together: dict[tuple[int, Limits], list[Bench]] = {}
-    for bench in benches:
-        limits = limits_of(settings, bench.exercise)
-        together.setdefault((id(bench.oracles), limits), []).append(bench)
-    return tuple(
-        Sitting(limits, turns) for (_, limits), group in together.items() for turns in _sittings(group)
-    )
+    together: dict[tuple[int, Limits], list[ExerciseSuite]] = {}
+    for suite in suites:
+        limits = limits_of(settings, suite.exercise)
+        together.setdefault((id(suite.oracles), limits), []).append(suite)
+    return tuple(BoxPlan(limits, calls) for (_, limits), group in together.items() for calls in _plans(group))
 
 
 def limits_of(settings: Settings, exercise: Exercise) -> Limits:
@@ -92,31 +90,31 @@ def limits_of(settings: Settings, exercise: Exercise) -> Limits:
     )
 
 
-def _sittings(benches: Sequence[Bench]) -> Iterator[tuple[Turn, ...]]:
+def _plans(suites: Sequence[ExerciseSuite]) -> Iterator[tuple[PlannedCall, ...]]:
     """The turns of exercises on the same cases: all in one order, or where there is none, each by itself."""
-    each = [tuple(Turn(bench, function) for function in bench.exercise.functions) for bench in benches]
+    each = [tuple(PlannedCall(suite, function) for function in suite.exercise.functions) for suite in suites]
     merged = tuple(_merged(each))
     whole = len(merged) == sum(map(len, each))
     yield from (merged,) if whole else each
 
 
-def _merged(each: Sequence[Sequence[Turn]]) -> Iterator[Turn]:
+def _merged(each: Sequence[Sequence[PlannedCall]]) -> Iterator[PlannedCall]:
     """Turns of several exercises, each exercise's in its own order, for as long as one may come next."""
-    waiting = [list(turns) for turns in each]
+    waiting = [list(calls) for calls in each]
     handed: frozenset[str] = frozenset()
     while True:
-        heads = [turns[0] for turns in waiting if turns]
-        rest = [turn for turns in waiting for turn in turns]
-        turn = next((head for head in heads if _may_come_next(head, rest, handed)), None)
-        if turn is None:
+        heads = [calls[0] for calls in waiting if calls]
+        rest = [planned for calls in waiting for planned in calls]
+        planned = next((head for head in heads if _may_come_next(head, rest, handed)), None)
+        if planned is None:
             return
-        yield turn
-        handed |= turn.handed
-        next(turns for turns in waiting if turns and turns[0] is turn).pop(0)
+        yield planned
+        handed |= planned.handed
+        next(calls for calls in waiting if calls and calls[0] is planned).pop(0)
 
 
-def _may_come_next(turn: Turn, waiting: Sequence[Turn], handed: frozenset[str]) -> bool:
+def _may_come_next(planned: PlannedCall, waiting: Sequence[PlannedCall], handed: frozenset[str]) -> bool:
     """Whether what a turn is handed gives nothing away to those who still wait."""
-    told = handed | turn.handed
-    others = [other for other in waiting if other is not turn]
+    told = handed | planned.handed
+    others = [other for other in waiting if other is not planned]
     return all(told.isdisjoint(other.asked) and told <= other.harmless for other in others)

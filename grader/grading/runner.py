@@ -12,9 +12,9 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from grader.checks.check import Trial
-from grader.checks.compare import NOT_RUN, Verdict, check
-from grader.checks.suite import Asked, Bench, Told
+from grader.checks.check import Check
+from grader.checks.compare import NOT_RUN, Verdict, compare
+from grader.checks.suite import Asked, ExerciseSuite, Told
 from grader.course.exercise import Exercise, Function
 from grader.course.forward import did_you_mean
 from grader.grading.incremental import FLEETING
@@ -22,7 +22,7 @@ from grader.sandbox.answers import Called, Failed, Stub
 from grader.sandbox.box import Box, BoxDied
 from grader.sandbox.process import Limits, Opener
 from grader.sandbox.replies import Reply
-from grader.scorecard.model import Fault, Outcome
+from grader.scorecard.model import Outcome, StudentError
 from grader.submissions.source import Source
 
 NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
@@ -30,13 +30,13 @@ NO_MATTER_WHERE = (Outcome.MISSING, Outcome.TIMED_OUT)
 
 
 @dataclass(frozen=True)
-class Hearsay:
+class FunctionResult:
     """What became of one function, or of one thing asked of it.
 
     Args:
         failed: the failure that came before any trial.
         stub: the function as it stands in the submission.
-        trials: the trials and their verdicts, of all that is asked of the function or of one ask.
+        checks: the trials and their verdicts, of all that is asked of the function or of one ask.
         output: what it printed.
         seconds: how long it took, all cases together.
         called: what came of each call, as far as they were made.
@@ -46,7 +46,7 @@ class Hearsay:
 
     failed: Failed | None = None
     stub: Stub | None = None
-    trials: tuple[tuple[Trial, Verdict], ...] = ()
+    checks: tuple[tuple[Check, Verdict], ...] = ()
     output: str | None = None
     seconds: float = 0.0
     called: tuple[Called, ...] = ()
@@ -58,16 +58,16 @@ class Hearsay:
         """The verdict that decides: the first that costs the points, else that of the lecture's case."""
         if self.failed is not None:
             return Verdict(self.failed.outcome, failure=self.failed)
-        decisive = [verdict for trial, verdict in self.trials if trial.decides]
+        decisive = [verdict for check, verdict in self.checks if check.decides]
         return next((verdict for verdict in decisive if not verdict.outcome.scores), decisive[0])
 
-    def about(self, ask: str) -> Hearsay:
+    def about(self, ask: str) -> FunctionResult:
         """What became of one of the things asked of the function."""
-        return replace(self, trials=self.asked.get(ask, ()))
+        return replace(self, checks=self.asked.get(ask, ()))
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedFile:
     """A submission's file once it has been run: the stubs in it, or why there are none, and what it printed."""
 
     stubs: Mapping[str, Stub]
@@ -76,7 +76,7 @@ class Loaded:
 
 
 @dataclass
-class Hearing:
+class Runner:
     """Asks functions of one submission, of one file or of several; a file is loaded when it is first needed.
 
     Args:
@@ -90,8 +90,8 @@ class Hearing:
     limits: Limits
     apart: frozenset[tuple[str, str]] = frozenset()
     _box: Box | None = None
-    _loaded: dict[str, Loaded] = field(default_factory=dict)
-    _broken: dict[str, Loaded] = field(default_factory=dict)
+    _loaded: dict[str, LoadedFile] = field(default_factory=dict)
+    _broken: dict[str, LoadedFile] = field(default_factory=dict)
     _used: bool = False
 
     def __enter__(self) -> Self:
@@ -102,44 +102,46 @@ class Hearing:
     ) -> None:
         self._leave()
 
-    def ask(self, bench: Bench, function: Function, source: Source) -> Hearsay:
+    def ask(self, suite: ExerciseSuite, function: Function, source: Source) -> FunctionResult:
         """Put all trials to one function; once more in a fresh box if it fails where others ran before it.
 
         Args:
-            bench: its exercise, ready to grade with.
+            suite: its exercise, ready to grade with.
             function: the function.
             source: the file it is in.
         """
-        loaded = self._load(bench.exercise, source)
+        loaded = self._load(suite.exercise, source)
         used = self._used
-        heard = self._hear(bench, function, source, loaded)
+        heard = self._hear(suite, function, source, loaded)
         outcome = heard.deciding.outcome
         settled = outcome.scores or outcome in NO_MATTER_WHERE or heard.stub is None
-        is_apart = (bench.exercise.id, function.name) in self.apart and outcome not in FLEETING
+        is_apart = (suite.exercise.id, function.name) in self.apart and outcome not in FLEETING
         if not used or settled or is_apart:
             return heard
         self._leave()
-        return self._hear(bench, function, source, self._load(bench.exercise, source))
+        return self._hear(suite, function, source, self._load(suite.exercise, source))
 
-    def _hear(self, bench: Bench, function: Function, source: Source, loaded: Loaded) -> Hearsay:
-        exercise, stub = bench.exercise, loaded.stubs.get(function.name)
+    def _hear(
+        self, suite: ExerciseSuite, function: Function, source: Source, loaded: LoadedFile
+    ) -> FunctionResult:
+        exercise, stub = suite.exercise, loaded.stubs.get(function.name)
         failed = loaded.failed or _unanswerable(exercise, function.name, stub, source)
         if failed is not None or stub is None or self._box is None:
-            return Hearsay(failed, stub, output=loaded.output)
+            return FunctionResult(failed, stub, output=loaded.output)
         parameters = frozenset(_asked(exercise, function.name, stub))
-        calls = bench.calls(function, parameters)
+        calls = suite.calls(function, parameters)
         self._used = True
         try:
-            reply = self._box.call(function.name, calls, of=exercise.id, after=bench.after(function))
+            reply = self._box.call(function.name, calls, of=exercise.id, after=suite.after(function))
         except BoxDied as death:
             self._leave()
-            return Hearsay(death.failed, stub)
+            return FunctionResult(death.failed, stub)
         told = None if reply.content is None else (function.name, parameters, reply.content)
-        asked = _asked_of(bench, function, parameters, reply, told)
+        asked = _asked_of(suite, function, parameters, reply, told)
         every = tuple(pair for pairs in asked.values() for pair in pairs)
-        return Hearsay(None, stub, every, reply.output, reply.seconds, reply.called, asked, told)
+        return FunctionResult(None, stub, every, reply.output, reply.seconds, reply.called, asked, told)
 
-    def _load(self, exercise: Exercise, source: Source) -> Loaded:
+    def _load(self, exercise: Exercise, source: Source) -> LoadedFile:
         """Run a file, unless it has been; once more in a fresh box if it fails where others ran before it."""
         found = self._loaded.get(exercise.id) or self._broken.get(exercise.id)
         if found is not None:
@@ -153,16 +155,16 @@ class Hearing:
             self._broken[exercise.id] = loaded
         return loaded
 
-    def _run(self, exercise: Exercise, source: Source) -> Loaded:
+    def _run(self, exercise: Exercise, source: Source) -> LoadedFile:
         """Run a file in the box there is, or in a new one."""
         if self._box is None:
             self._box = Box(self.opener.open(self.limits), self.limits)
         self._used = bool(self._loaded)
         try:
-            loaded = Loaded(*self._box.load(source.files, exercise.stubs, into=exercise.id))
+            loaded = LoadedFile(*self._box.load(source.files, exercise.stubs, into=exercise.id))
         except BoxDied as death:
             self._leave()
-            return Loaded({}, death.failed, None)
+            return LoadedFile({}, death.failed, None)
         self._loaded[exercise.id] = loaded
         return loaded
 
@@ -183,7 +185,7 @@ def _unanswerable(exercise: Exercise, name: str, stub: Stub | None, source: Sour
         if parameter.required and parameter.name not in allowed:
             message = f"{name} asks for `{parameter.name}`, which is not handed out"
             message += did_you_mean(parameter.name, allowed)
-            return Failed(Outcome.ERROR, message, Fault("UnknownParameter", message, stub.line, ()))
+            return Failed(Outcome.ERROR, message, StudentError("UnknownParameter", message, stub.line, ()))
     return None
 
 
@@ -194,28 +196,28 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
 
 
 def _asked_of(
-    bench: Bench, function: Function, parameters: frozenset[str], reply: Reply, told: Told | None
+    suite: ExerciseSuite, function: Function, parameters: frozenset[str], reply: Reply, told: Told | None
 ) -> Asked:
     """Everything asked of a function, checked; once for all submissions of which the same came back."""
-    known = bench.asked.get(told) if told else None
+    known = suite.asked.get(told) if told else None
     if known is None:
         known = {
-            ask: tuple(_verdicts(bench.exercise, bench.trials(ask, parameters), reply.called))
+            ask: tuple(_verdicts(suite.exercise, suite.checks(ask, parameters), reply.called))
             for ask in function.asks
         }
         if told:
-            bench.asked[told] = known
+            suite.asked[told] = known
     return known
 
 
 def _verdicts(
-    exercise: Exercise, trials: Sequence[Trial], called: Sequence[Called]
-) -> Iterator[tuple[Trial, Verdict]]:
+    exercise: Exercise, checks: Sequence[Check], called: Sequence[Called]
+) -> Iterator[tuple[Check, Verdict]]:
     """Each answer checked; trials that were not come to, because the function raised, are not run."""
-    for trial in trials:
-        if trial.call >= len(called):
-            yield trial, NOT_RUN
+    for check in checks:
+        if check.call >= len(called):
+            yield check, NOT_RUN
         else:
-            answer = trial.extract(called[trial.call])
+            answer = check.extract(called[check.call])
             strict = exercise.strict_shapes
-            yield trial, check(answer, trial.truth, strict_shapes=strict, derived=trial.derived)
+            yield check, compare(answer, check.expected, strict_shapes=strict, derived=check.derived)

@@ -18,12 +18,12 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from grader.checks.descent import Autograd, Made, Trajectory, parameters
+from grader.checks.descent import Autograd, DescentOracle, Made, parameters
 from grader.checks.loss_curve import UNKNOWN, side
 from grader.course.course import Course
 from grader.course.exercise import PARAMETERS, Exercise, Function
 from grader.course.settings import Settings
-from grader.errors import OperatorError, SubmissionError
+from grader.errors import SubmissionError, UsageError
 from grader.grading.network import Network
 from grader.grading.plan import limits_of
 from grader.sandbox.answers import Called, Failed
@@ -75,14 +75,14 @@ class Trainer:
         exercise: the id of the exercise that trains.
         function: the name of the submission's function that does.
         source: the submission's file.
-        trajectory: the steps to make.
+        oracle: the steps to make.
         limits: what its box may use; the time is for all of it.
     """
 
     exercise: str
     function: str
     source: Source
-    trajectory: Trajectory
+    oracle: DescentOracle
     limits: Limits
 
     @classmethod
@@ -107,7 +107,7 @@ class Trainer:
             time_limit_s: for all steps, or None for as long a step as the exercise allows when it is graded.
 
         Raises:
-            OperatorError: nothing in the course trains, or too much does.
+            UsageError: nothing in the course trains, or too much does.
             SubmissionError: nothing that could train was handed in.
         """
         chosen, function = _trains(course, exercise)
@@ -119,7 +119,7 @@ class Trainer:
             chosen.id,
             function.name,
             _source(submission, course, chosen),
-            Trajectory(chosen.forward, replace(function.descent, steps=steps), settings.seed, words),
+            DescentOracle(chosen.forward, replace(function.descent, steps=steps), settings.seed, words),
             Limits(time_limit_s, graded.memory_limit_mb),
         )
 
@@ -137,10 +137,10 @@ class Trainer:
         torch.set_num_threads(1)
         with (
             Box(boxes.open(self.limits), self.limits) as box,
-            Companion(self.trajectory) as companion,
+            Companion(self.oracle) as companion,
         ):
             self._load(box)
-            run = _Run(self.trajectory, companion, show)
+            run = _Run(self.oracle, companion, show)
             run.call(box, self.function)
             return run.result()
 
@@ -161,7 +161,7 @@ def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
     found = [(e, f) for e in exercises for f in e.functions if f.descent is not None]
     if len(found) != 1:
         what = ", ".join(exercise.id for exercise, _ in found) or "none"
-        raise OperatorError(f"{course.root}: expected one exercise that trains (or --exercise), found {what}")
+        raise UsageError(f"{course.root}: expected one exercise that trains (or --exercise), found {what}")
     return found[0]
 
 
@@ -178,8 +178,8 @@ def _source(submission: Submission, course: Course, exercise: Exercise) -> Sourc
 class _Run:
     """One training: conducts it, and works out what it came to."""
 
-    def __init__(self, trajectory: Trajectory, companion: Companion, show: Show) -> None:
-        self._trajectory = trajectory
+    def __init__(self, oracle: DescentOracle, companion: Companion, show: Show) -> None:
+        self._oracle = oracle
         self._companion = companion
         self._show = show
         self._shown_at = 0.0
@@ -193,7 +193,7 @@ class _Run:
         started = time.perf_counter()
         watch: Watch = self._watch
         try:
-            reply = box.call(function, [self._trajectory.arguments()], after=(PARAMETERS,), watch=watch)
+            reply = box.call(function, [self._oracle.arguments()], after=(PARAMETERS,), watch=watch)
             self._called = reply.called[0]
         except BoxDied as death:
             self._called = replace(self._called, answer=death.failed)
@@ -210,13 +210,13 @@ class _Run:
 
     def _held_out_loss(self) -> float | None:
         found = self._parameters()
-        return _finite(float(self._trajectory.held_out(found))) if found is not None else None
+        return _finite(float(self._oracle.held_out(found))) if found is not None else None
 
     @property
     def _taken(self) -> int:
         """How many batches it took; of one that was stopped, as many as it tells losses of."""
-        taken = min(self._called.taken or 0, self._trajectory.descent.steps)
-        own = self._trajectory.noted(self._called)
+        taken = min(self._called.taken or 0, self._oracle.descent.steps)
+        own = self._oracle.noted(self._called)
         # Who has looked at the last batch beforehand has taken them all, and made no step.
         return min(taken, len(own)) if self._stopped and own else taken
 
@@ -229,7 +229,7 @@ class _Run:
 
     def _parameters(self) -> list[Tensor] | None:
         """The parameters as they were last seen; None where they are no longer what they should be."""
-        shapes = [tensor.shape for tensor in self._trajectory.initial]
+        shapes = [tensor.shape for tensor in self._oracle.initial]
         left = itertools.islice(parameters(self._called), len(shapes) + 1)
         found = [p.float() for p in left if p is not None]
         sound = [p.shape for p in found] == shapes and all(p.isfinite().all() for p in found)
@@ -237,14 +237,14 @@ class _Run:
 
     def result(self) -> Training:
         """What the training came to."""
-        descent = self._trajectory.descent
+        descent = self._oracle.descent
         made = self._companion.finish(
             self._done, lambda steps: self._show(Moment(self._taken, self._loss, steps))
         )
-        found, own = self._parameters(), self._trajectory.noted(self._called)
+        found, own = self._parameters(), self._oracle.noted(self._called)
         network = self._network(found) if found is not None else None
         return Training(
-            words=self._trajectory.words.name,
+            words=self._oracle.words.name,
             steps=descent.steps,
             done=self._done,
             trouble=next(self._troubles(found, own), None),
@@ -259,14 +259,14 @@ class _Run:
     def _ended_by_hand(self) -> bool:
         """Whether it went on until somebody stopped it: a loop that takes batches by number ends by raising."""
         answer = self._called.answer
-        if not self._stopped or self._taken == self._trajectory.descent.steps:
+        if not self._stopped or self._taken == self._oracle.descent.steps:
             return False
         told = answer.fault.message if isinstance(answer, Failed) and answer.fault else None
         return told == STOPPED or not isinstance(answer, Failed)
 
     def _troubles(self, found: Sequence[Tensor] | None, own: Sequence[float]) -> Iterator[str]:
         """What kept it from being a whole and sound training, most telling first."""
-        steps, answer = self._trajectory.descent.steps, self._called.answer
+        steps, answer = self._oracle.descent.steps, self._called.answer
         if self._ended_by_hand:
             lost = f"; {LOST}" if isinstance(answer, Failed) else ""
             yield f"stopped at step {self._taken} of {steps}{lost}"
@@ -279,20 +279,20 @@ class _Run:
             yield "the parameters came back with numbers that are not finite, or in other shapes"
         elif self._taken < steps:
             yield f"it took {self._taken} of the {steps} batches"
-        elif all(map(torch.equal, found, self._trajectory.initial)):
+        elif all(map(torch.equal, found, self._oracle.initial)):
             yield "the parameters came back unchanged: change them in place"
 
     def _averages(self, network: Network | None) -> Averages:
         """The loss on both splits; unknown where the network is out of order."""
         if network is None:
             return UNKNOWN
-        words, block = self._trajectory.vocabulary, network.contexts.shape[1]
+        words, block = self._oracle.vocabulary, network.contexts.shape[1]
         training, validation = (network.loss(*words.windows(block, of)) for of in (None, words.validation))
         return Averages(_finite(training), _finite(validation))
 
     def _published(self) -> Published | None:
         """What others report for as many steps."""
-        told = self._trajectory.descent.published
+        told = self._oracle.descent.published
         if told is None or self._done != told.steps:
             return None
         return Published(told.by, told.training, told.validation)
@@ -300,12 +300,12 @@ class _Run:
     def _names(self, network: Network | None) -> tuple[str, ...]:
         if network is None:
             return ()
-        alphabet = self._trajectory.vocabulary.alphabet
-        return network.words(alphabet, NAMES, self._trajectory.start.generator("names"))
+        alphabet = self._oracle.vocabulary.alphabet
+        return network.words(alphabet, NAMES, self._oracle.start.generator("names"))
 
     def _network(self, found: Sequence[Tensor]) -> Network:
-        trajectory = self._trajectory
-        return Network(trajectory.forward, trajectory.descent, found, trajectory.drawing.contexts)
+        oracle = self._oracle
+        return Network(oracle.forward, oracle.descent, found, oracle.drawing.contexts)
 
 
 def _finite(number: float) -> float | None:
@@ -315,9 +315,9 @@ def _finite(number: float) -> float | None:
 class Companion:
     """The same steps by autograd, in a thread of their own, never ahead of the training they accompany."""
 
-    def __init__(self, trajectory: Trajectory) -> None:
-        self._trajectory = trajectory
-        self._parameters = [p.clone().requires_grad_() for p in trajectory.initial]
+    def __init__(self, oracle: DescentOracle) -> None:
+        self._oracle = oracle
+        self._parameters = [p.clone().requires_grad_() for p in oracle.initial]
         self._losses: list[float] = []
         self._seconds = 0.0
         self._target = 0
@@ -375,9 +375,9 @@ class Companion:
             self._error = error
 
     def _descend(self) -> None:
-        descent = self._trajectory.descent
-        autograd = Autograd(self._trajectory.forward, descent, self._parameters)
-        for batch, rate in zip(Batches(self._trajectory.drawing), self._trajectory.rates, strict=True):
+        descent = self._oracle.descent
+        autograd = Autograd(self._oracle.forward, descent, self._parameters)
+        for batch, rate in zip(Batches(self._oracle.drawing), self._oracle.rates, strict=True):
             if not self._may_go_on():
                 return
             started = time.perf_counter()

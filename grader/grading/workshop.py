@@ -12,10 +12,10 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.course.settings import Settings
 from grader.submissions import submission
-from grader.submissions.submission import Submission, Trouble
+from grader.submissions.submission import Submission, Unreadable
 
 if TYPE_CHECKING:
-    from grader.checks.suite import Bench
+    from grader.checks.suite import ExerciseSuite
     from grader.grading.judge import Judge
     from grader.sandbox.process import Opener
 
@@ -34,33 +34,33 @@ class Workshop:
     course: Course
     only: tuple[str, ...]
     settings: Settings
-    troubles: Mapping[Path, Trouble] = field(default_factory=dict)
+    unreadable: Mapping[Path, Unreadable] = field(default_factory=dict)
 
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
         """The exercises that are graded.
 
         Raises:
-            OperatorError, CourseError: one that is asked for is not there, or the course is broken.
+            UsageError, CourseError: one that is asked for is not there, or the course is broken.
         """
         return self.course.select(self.only)
 
     @cached_property
-    def benches(self) -> tuple[Bench, ...]:
+    def suites(self) -> tuple[ExerciseSuite, ...]:
         """A bench for each exercise, with all that does not hang on a submission worked out."""
-        from grader.grading.judge import prepare_benches
+        from grader.grading.judge import prepare_suites
 
-        benches = prepare_benches(self.course, self.exercises, self.settings)
-        for bench in benches:
-            for ask in bench.exercise.asks:
-                bench.fault(ask)
-        return benches
+        suites = prepare_suites(self.course, self.exercises, self.settings)
+        for suite in suites:
+            for ask in suite.exercise.asks:
+                suite.fault(ask)
+        return suites
 
     def judge(self, boxes: Opener) -> Judge:
         """A judge who has boxes opened by this opener."""
         from grader.grading.judge import Judge
 
-        return Judge(boxes, self.benches, self.settings, exercises=self.course.exercises)
+        return Judge(boxes, self.suites, self.settings, exercises=self.course.exercises)
 
     def read(self, path: Path) -> Submission:
         """Read a submission; what cannot be read is a problem of its own, not of the run."""
@@ -69,11 +69,11 @@ class Workshop:
         try:
             found = submission.read(path, ids, wanted)
         except OSError as error:
-            trouble = Trouble(path.name, f"cannot be read: {error.strerror}")
-            return Submission(submission.name_of(path), path, "", {}).lacking(wanted, trouble)
-        lacks = self.troubles.get(path)
+            unreadable = Unreadable(path.name, f"cannot be read: {error.strerror}")
+            return Submission(submission.name_of(path), path, "", {}).lacking(wanted, unreadable)
+        lacks = self.unreadable.get(path)
         return found if lacks is None else found.lacking(wanted, lacks)
 
     def bare(self) -> Workshop:
         """The same workshop with nothing made yet, small enough to be sent to another process."""
-        return Workshop(Course(self.course.root), self.only, self.settings, self.troubles)
+        return Workshop(Course(self.course.root), self.only, self.settings, self.unreadable)

@@ -19,9 +19,9 @@ from typing import Protocol, cast
 
 import torch
 
-from grader.checks.check import Trial
+from grader.checks.check import Check
 from grader.checks.compare import Verdict
-from grader.checks.suite import Bench
+from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import tensor_of
 from grader.hints import descent, families
 from grader.hints.inquiry import Inquiry, Knowledge
@@ -67,16 +67,16 @@ class Family(Protocol):
 
 
 def diagnose(
-    bench: Bench,
+    suite: ExerciseSuite,
     ask: str,
-    tried: Sequence[tuple[Trial, Verdict]],
+    tried: Sequence[tuple[Check, Verdict]],
     decided: Verdict | None = None,
     called: Called | None = None,
 ) -> Hint | None:
     """Say why an answer is wrong.
 
     Args:
-        bench: the exercise's bench.
+        suite: the exercise's bench.
         ask: what was asked, such as ``dprobs``.
         tried: the function's calls and what became of them.
         decided: the verdict that decides; a descent's hint follows from it.
@@ -86,12 +86,12 @@ def diagnose(
         The best explanation, or None for a right answer, for an outcome that speaks for itself, and where
         nothing can be said for certain.
     """
-    trajectory = bench.trajectories.get(bench.exercise.function_of(ask).name)
-    if trajectory is not None:
-        return descent.explain(trajectory, ask, decided, called) if decided is not None else None
-    if tensor_of(ask) not in bench.exercise.forward.names:
+    oracle = suite.descents.get(suite.exercise.function_of(ask).name)
+    if oracle is not None:
+        return descent.explain(oracle, ask, decided, called) if decided is not None else None
+    if tensor_of(ask) not in suite.exercise.forward.names:
         return None
-    inquiry = Inquiry(Knowledge.of(bench), ask, tuple(tried))
+    inquiry = Inquiry(Knowledge.of(suite), ask, tuple(tried))
     if inquiry.outcome.scores or inquiry.outcome in SILENT:
         return None
     # Autograd is how a line is gone back through; whoever grades may have switched it off.

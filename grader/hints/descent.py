@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from grader.checks.compare import Verdict, check
-from grader.checks.descent import Trajectory, losses, parameters
+from grader.checks.compare import Verdict, compare
+from grader.checks.descent import DescentOracle, losses, parameters
 from grader.course.exercise import LOSSES, PARAMETERS
 from grader.sandbox.answers import Called, Failed, Returned
 from grader.scorecard.model import Hint, Outcome
@@ -41,11 +41,11 @@ REST = (
 )
 
 
-def explain(trajectory: Trajectory, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
+def explain(oracle: DescentOracle, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
     """What went wrong in a descent, for one of its asks; None where nothing did.
 
     Args:
-        trajectory: the truth.
+        oracle: the truth.
         ask: which of its asks.
         verdict: the verdict that decides it.
         called: what came of the call, None where the box died in it or nothing was called.
@@ -54,33 +54,33 @@ def explain(trajectory: Trajectory, ask: str, verdict: Verdict, called: Called |
         return None
     failed = called.answer if called is not None and isinstance(called.answer, Failed) else None
     if called is None or failed is not None:
-        return _broken_off(trajectory, verdict, failed or verdict.failure, called)
+        return _broken_off(oracle, verdict, failed or verdict.failure, called)
     if verdict.failure is not None:
         return Hint(str(verdict.outcome), verdict.failure.message, None)
-    return Hint(*next(Stumble(trajectory, called).reasons(ask)), None)
+    return Hint(*next(DescentDiagnosis(oracle, called).reasons(ask)), None)
 
 
 def _broken_off(
-    trajectory: Trajectory, verdict: Verdict, failed: Failed | None, called: Called | None
+    oracle: DescentOracle, verdict: Verdict, failed: Failed | None, called: Called | None
 ) -> Hint | None:
     """A descent that did not come to an end: why, and how far it had come."""
     if failed is None:
         return None
     step = failed.step if called is None else called.taken
-    where = f"; it had come to step {step} of {trajectory.descent.steps}" if step else ""
+    where = f"; it had come to step {step} of {oracle.descent.steps}" if step else ""
     return Hint(str(verdict.outcome), f"{failed.message}{where}", None)
 
 
 @dataclass(frozen=True)
-class Stumble:
+class DescentDiagnosis:
     """A descent that came to an end, and to a wrong one."""
 
-    trajectory: Trajectory
+    oracle: DescentOracle
     called: Called
 
     def reasons(self, ask: str) -> Iterator[tuple[str, str]]:
         """What there is to say about one ask, most telling first: a kind and a sentence."""
-        steps, taken = self.trajectory.descent.steps, self.called.taken
+        steps, taken = self.oracle.descent.steps, self.called.taken
         if taken is not None and taken < steps:
             yield (
                 "fewer_batches",
@@ -90,7 +90,7 @@ class Stumble:
             yield from self._losses()
             yield "other_losses", "the losses are not those of the steps"
             return
-        if self._unchanged == self.trajectory.descent.trains:
+        if self._unchanged == self.oracle.descent.trains:
             yield "replaced", REPLACED
         yield from self._reshaped()
         yield from self._losses()
@@ -103,7 +103,7 @@ class Stumble:
         answer = losses(self.called)
         if not isinstance(answer, Returned):
             return
-        found, steps = answer.tensor.double().flatten(), self.trajectory.descent.steps
+        found, steps = answer.tensor.double().flatten(), self.oracle.descent.steps
         if len(found) != steps:
             yield (
                 "wrong_length",
@@ -113,17 +113,17 @@ class Stumble:
 
     def _reshaped(self) -> Iterator[tuple[str, str]]:
         """Parameters that are no longer of the shape they were handed over in."""
-        pairs = zip(self.trajectory.initial, parameters(self.called), strict=False)
-        for name, (before, left) in zip(self.trajectory.descent.trains, pairs, strict=False):
+        pairs = zip(self.oracle.initial, parameters(self.called), strict=False)
+        for name, (before, left) in zip(self.oracle.descent.trains, pairs, strict=False):
             if left is not None and left.shape != before.shape:
                 found, expected = tuple(left.shape), tuple(before.shape)
                 yield "reshaped", f"{name} came back in the shape {found}, and was handed over in {expected}"
 
     def _first_wrong(self, found: Tensor) -> Iterator[tuple[str, str]]:
-        (truth,) = (trial.truth for trial in self.trajectory.trials(LOSSES))
-        precise = truth.precise[: len(found)]
+        (expected,) = (check.expected for check in self.oracle.checks(LOSSES))
+        precise = expected.precise[: len(found)]
         # Written so that a NaN counts as wrong.
-        wrong = (~((found - precise).abs() <= truth.tolerance)).nonzero().flatten()
+        wrong = (~((found - precise).abs() <= expected.tolerance)).nonzero().flatten()
         if not len(wrong):
             return
         first = int(wrong[0])
@@ -133,13 +133,13 @@ class Stumble:
                 f"losses agree up to step {first}, and are" if 0 < first < int(infinite[0]) else "losses are"
             )
             yield "not_finite", f"{agree} not finite from step {int(infinite[0]) + 1} on"
-        if bool(((10**found - precise).abs() <= 10 * truth.tolerance + 1e-4).all()):
+        if bool(((10**found - precise).abs() <= 10 * expected.tolerance + 1e-4).all()):
             yield "logarithms", LOGARITHMS
         if self._arrives:
             yield "noted_losses", f"{NOTED} from step {first + 1} on: note each step's own loss, before it"
         if first == 0:
             yield "first_loss", FIRST
-        if self._unchanged == self.trajectory.descent.trains:
+        if self._unchanged == self.oracle.descent.trains:
             yield "replaced", f"losses agree up to step {first}; {REPLACED}"
         if first == 1:
             yield "first_step", SECOND
@@ -148,7 +148,7 @@ class Stumble:
 
     def _rate(self, first: int) -> Iterator[tuple[str, str]]:
         """Whether the losses go wrong where the learning rate changes."""
-        rates = self.trajectory.rates
+        rates = self.oracle.rates
         for step in range(1, len(rates)):
             if rates[step] != rates[step - 1] and step <= first <= step + NOTICED:
                 change = (
@@ -168,23 +168,21 @@ class Stumble:
 
     def _drop(self) -> str:
         """How far the loss came down on windows that no step has seen, and how far it should."""
-        found = self.trajectory.drop(self.called)
-        (truth,) = (trial.truth for trial in self.trajectory.trials("descent"))
+        found = self.oracle.drop(self.called)
+        (expected,) = (check.expected for check in self.oracle.checks("descent"))
         fell = f"{float(found.tensor):.3g}" if isinstance(found, Returned) else "nothing"
-        held_out = self.trajectory.descent.held_out
-        expected = f"autograd's gradients bring it down by {float(truth.precise):.3g}"
-        return f"on {held_out} unseen windows the loss fell by {fell}; {expected}"
+        held_out = self.oracle.descent.held_out
+        wanted = f"autograd's gradients bring it down by {float(expected.precise):.3g}"
+        return f"on {held_out} unseen windows the loss fell by {fell}; {wanted}"
 
     @cached_property
     def _arrives(self) -> bool:
         """Whether the parameters end where they should."""
-        trials = self.trajectory.trials(PARAMETERS)
-        return all(check(trial.extract(self.called), trial.truth).outcome.scores for trial in trials)
+        checks = self.oracle.checks(PARAMETERS)
+        return all(compare(check.extract(self.called), check.expected).outcome.scores for check in checks)
 
     @cached_property
     def _unchanged(self) -> tuple[str, ...]:
         """The parameters that came back bit for bit as they went."""
-        pairs = zip(
-            self.trajectory.descent.trains, self.trajectory.initial, parameters(self.called), strict=False
-        )
+        pairs = zip(self.oracle.descent.trains, self.oracle.initial, parameters(self.called), strict=False)
         return tuple(name for name, before, left in pairs if left is not None and torch.equal(before, left))

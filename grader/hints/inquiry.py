@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from grader.checks.cases import RANDOM
-from grader.checks.check import Trial
-from grader.checks.compare import Verdict, check
-from grader.checks.oracle import ROUNDING, Oracle, Run, Truth
-from grader.checks.suite import Bench
+from grader.checks.check import Check
+from grader.checks.compare import Verdict, compare
+from grader.checks.oracle import ROUNDING, ExpectedGradient, Oracle, Run
+from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import LOSS, Values
 from grader.hints.lines import Line, read
@@ -100,10 +100,10 @@ class Scene:
 
     def vanishes(self, piece: Piece) -> bool:
         """Whether nothing but rounding is left of a piece here."""
-        truth = self.mixed([(1.0, piece)])
-        return truth is None or truth.vanishes
+        expected = self.mixed([(1.0, piece)])
+        return expected is None or expected.vanishes
 
-    def mixed(self, terms: Sequence[tuple[float, Piece]]) -> Truth | None:
+    def mixed(self, terms: Sequence[tuple[float, Piece]]) -> ExpectedGradient | None:
         """A weighted sum of pieces, and how far rounding may carry it; None where a piece is missing."""
         precise = self._sum(terms, 0)
         if precise is None:
@@ -113,7 +113,7 @@ class Scene:
             disturbed = self._sum(terms, run)
             if disturbed is not None and disturbed.numel():
                 envelope = max(envelope, float((disturbed - precise).abs().max()))
-        return Truth(precise, precise, envelope)
+        return ExpectedGradient(precise, precise, envelope)
 
     def _sum(self, terms: Sequence[tuple[float, Piece]], run: int) -> Tensor | None:
         total: Tensor | None = None
@@ -135,10 +135,10 @@ class Knowledge:
     _once: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, bench: Bench) -> Knowledge:
+    def of(cls, suite: ExerciseSuite) -> Knowledge:
         """What is known about a bench's exercise; made at the first question."""
         # Kept on the bench, so that it lives exactly as long.
-        known = bench.kept.setdefault(cls.__qualname__, cls(bench.exercise, bench.oracles))
+        known = suite.kept.setdefault(cls.__qualname__, cls(suite.exercise, suite.oracles))
         assert isinstance(known, cls)
         return known
 
@@ -198,7 +198,7 @@ class Inquiry:
 
     known: Knowledge
     ask: str
-    tried: tuple[tuple[Trial, Verdict], ...]
+    tried: tuple[tuple[Check, Verdict], ...]
 
     @property
     def tensor(self) -> str:
@@ -206,12 +206,12 @@ class Inquiry:
         return tensor_of(self.ask)
 
     @cached_property
-    def decisive(self) -> tuple[tuple[Trial, Verdict], ...]:
+    def decisive(self) -> tuple[tuple[Check, Verdict], ...]:
         """The calls that points hang on, as far as they were made."""
         return tuple(
-            (trial, verdict)
-            for trial, verdict in self.tried
-            if trial.decides and verdict.outcome is not Outcome.NOT_RUN
+            (check, verdict)
+            for check, verdict in self.tried
+            if check.decides and verdict.outcome is not Outcome.NOT_RUN
         )
 
     @cached_property
@@ -230,20 +230,20 @@ class Inquiry:
             return ()
         return tuple(
             View(
-                trial.name,
-                self.scene_of(trial),
+                check.name,
+                self.scene_of(check),
                 verdict.tensor.double(),
                 verdict.outcome.scores,
-                trial.truth.tolerance,
+                check.expected.tolerance,
             )
-            for trial, verdict in self.decisive
+            for check, verdict in self.decisive
             if verdict.tensor is not None
         )
 
-    def scene_of(self, trial: Trial) -> Scene:
+    def scene_of(self, check: Check) -> Scene:
         """The scene of a trial."""
-        if trial.name != RANDOM:
-            return self.known.scene(trial.name)
+        if check.name != RANDOM:
+            return self.known.scene(check.name)
         lines = frozenset(line.name for line in self.users)
         return self.known.scene(RANDOM, self.asked or lines)
 
@@ -252,7 +252,7 @@ class Inquiry:
         """The tensors whose gradients the stub asked for."""
         names = self.known.exercise.forward.names
         found = {
-            tensor_of(name) for trial, _ in self.tried[:1] for name in trial.arguments if name not in names
+            tensor_of(name) for check, _ in self.tried[:1] for name in check.arguments if name not in names
         }
         return frozenset(found - {LOSS})
 
@@ -274,14 +274,14 @@ class Inquiry:
         if any(not v.outcome.scores and v.outcome is not Outcome.WRONG_SHAPE for _, v in self.decisive):
             return None  # something else goes wrong in other cases
         tried = []
-        for trial, verdict in self.tried:
+        for check, verdict in self.tried:
             if verdict.outcome is Outcome.WRONG_SHAPE:
-                shape = tuple(trial.truth.precise.shape)
+                shape = tuple(check.expected.precise.shape)
                 answer = None if verdict.misshapen is None else mend(verdict.misshapen.double(), shape)
                 if answer is None or tuple(answer.shape) != shape:
                     return None
-                verdict = check(Returned(answer), trial.truth, derived=trial.derived)
-            tried.append((trial, verdict))
+                verdict = compare(Returned(answer), check.expected, derived=check.derived)
+            tried.append((check, verdict))
         return Inquiry(self.known, self.ask, tuple(tried))
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -350,9 +350,9 @@ class Inquiry:
             terms: each piece with its factor in each view.
         """
         return all(
-            truth is not None and truth.admits(view.answer)
+            expected is not None and expected.admits(view.answer)
             for index, view in enumerate(self.views)
-            for truth in (view.scene.mixed([(factors[index], piece) for factors, piece in terms]),)
+            for expected in (view.scene.mixed([(factors[index], piece) for factors, piece in terms]),)
         )
 
 

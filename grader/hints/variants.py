@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader.checks.oracle import Truth
+from grader.checks.oracle import ExpectedGradient
 from grader.hints.inquiry import Inquiry, Piece
 from grader.hints.numbers import Factor, constant, understand
 from grader.hints.pieces import Part, parts
@@ -54,7 +54,7 @@ class Shelf:
     def of(cls, inquiry: Inquiry, variants: Iterable[Variant]) -> Shelf:
         """Those of the variants that come out as numbers of the right shape, and not as the right ones."""
         scene, shape = inquiry.main.scene, inquiry.main.answer.shape
-        rights: dict[Piece, Truth | None] = {}
+        rights: dict[Piece, ExpectedGradient | None] = {}
         usable = []
         for variant in variants:
             tensor = scene.get(variant.piece)

@@ -92,7 +92,7 @@ class Student:
 
 
 @dataclass(frozen=True)
-class Line:
+class GradebookRow:
     """One row of a gradebook: a person, a submission, or both.
 
     ``page`` is the scorecard's page, relative to the gradebook, None for who handed in nothing.
@@ -139,7 +139,7 @@ class Frequency:
 class Book:
     """A class's gradebook."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[GradebookRow, ...]
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -231,7 +231,7 @@ class Book:
 
 
 @dataclass
-class Thrift:
+class Interner:
     """Makes equal parts of many entries one and the same, so that a class takes little memory."""
 
     _seen: dict[object, object] = field(default_factory=dict)

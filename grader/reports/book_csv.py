@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.reports.book import Book, Line
+from grader.reports.book import Book, GradebookRow
 from grader.reports.lms_rows import number
 from grader.reports.sheet import Sheet, harmless
 
@@ -28,7 +28,7 @@ def render(book: Book) -> str:
     return "\ufeff" + str(Sheet.of(rows))
 
 
-def _cells(book: Book, line: Line) -> Iterator[str]:
+def _cells(book: Book, line: GradebookRow) -> Iterator[str]:
     student, entry = line.student, line.entry
     yield from (
         harmless(part) for part in ((student.id, student.name, student.email) if student else [""] * 3)

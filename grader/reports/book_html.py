@@ -15,7 +15,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from grader.reports.book import BINS, Book, Column, Entry, Hardness, Line, Mark
+from grader.reports.book import BINS, Book, Column, Entry, GradebookRow, Hardness, Mark
 from grader.reports.html import environment
 from grader.reports.wording import LOOKS, Look, one_line, points
 from grader.scorecard.model import Outcome
@@ -28,7 +28,7 @@ MISTAKES = 25
 class RowView:
     """One row of the matrix: what it is found and sorted by, and its cells, already marked up."""
 
-    line: Line
+    line: GradebookRow
     name: str
     text: str
     score: float
@@ -103,7 +103,7 @@ def _heads(book: Book) -> Iterator[Head]:
         yield Head(exercise, tuple(columns))
 
 
-def _row(book: Book, line: Line) -> RowView:
+def _row(book: Book, line: GradebookRow) -> RowView:
     student, entry = line.student, line.entry
     told = [line.label, *((student.id, student.email) if student else ()), entry.name if entry else ""]
     share = entry.share if entry is not None else None
@@ -123,7 +123,7 @@ def _score(entry: Entry | None) -> str:
     return "" if entry is None else points(entry.score, entry.max_score)
 
 
-def _cells(book: Book, line: Line, entry: Entry) -> Markup:
+def _cells(book: Book, line: GradebookRow, entry: Entry) -> Markup:
     """The cells of all gradients; joined here, because a class has tens of thousands of them."""
     page = escape(line.page or "")
     return Markup("").join(_cell(entry.marks.get(column), page) for column in book.columns)

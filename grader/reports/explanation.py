@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.reports.wording import LOOKS, first_sentence, number, one_line, reason, shape, visible
-from grader.scorecard.model import ExerciseResult, Fault, Gradient, Outcome, Worst
+from grader.scorecard.model import ExerciseResult, Gradient, Outcome, StudentError, Worst
 
 LINES_LIMIT = 3
 """Forward lines that are quoted one by one; a gradient in closed form goes back through many."""
@@ -88,7 +88,7 @@ def _lines(gradient: Gradient, exercise: ExerciseResult) -> Iterator[str]:
     yield from (f"back through  {source}" for source in sources)
 
 
-def fault_line(fault: Fault) -> str:
+def fault_line(fault: StudentError) -> str:
     """An exception on one line, with the line it points at."""
     where = f" (line {fault.line})" if fault.line is not None else ""
     return one_line(f"{fault.type}: {fault.message}") + where

@@ -15,7 +15,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from grader.bounded import Recent
+from grader.bounded import BoundedDict
 from grader.reports import wording
 from grader.reports.error_map import Heat
 from grader.reports.loss_curve import HEIGHT, WIDTH, Plot
@@ -224,7 +224,9 @@ def environment() -> Environment:
 
 def _kept(environment: Environment, name: str) -> Callable[..., Markup]:
     """A macro that keeps what it came to: most scorecards of a class have most of their pieces in common."""
-    kept: Recent[tuple[Hashable, ...], Markup] = Recent(PIECES_BYTES, lambda arguments, markup: len(markup))
+    kept: BoundedDict[tuple[Hashable, ...], Markup] = BoundedDict(
+        PIECES_BYTES, lambda arguments, markup: len(markup)
+    )
 
     def piece(*arguments: Hashable) -> Markup:
         markup = kept.get(arguments)

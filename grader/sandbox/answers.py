@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grader.scorecard.model import Fault, Outcome
+from grader.scorecard.model import Outcome, StudentError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ class Failed:
 
     outcome: Outcome
     message: str
-    fault: Fault | None = None
+    fault: StudentError | None = None
     step: int | None = None
 
 

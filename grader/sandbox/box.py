@@ -12,7 +12,7 @@ Three parties::
 What each may know. The zygote is started with a clean environment before the judge has drawn or computed
 anything, and is told only what to hide and how much a box may use. A box gets the submission's source, and
 per stub the forward values that stub asks for and the true gradients nearer to the loss. It is *never* sent
-the truth of a gradient it has still to be asked for: see :mod:`grader.grading.plan` for which stubs share a box, and
+the gradient it has still to be asked for: see :mod:`grader.grading.plan` for which stubs share a box, and
 in which order they are asked.
 
 What crosses. Frames (see :mod:`grader.sandbox.frames`) of JSON and safetensors. Nothing is unpickled, and of what

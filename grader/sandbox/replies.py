@@ -20,7 +20,7 @@ from grader.sandbox.answers import (
     Stub,
 )
 from grader.sandbox.limits import DEPTH_LIMIT, NUMBERS_LIMIT, WIDTH_LIMIT
-from grader.scorecard.model import Fault, Outcome
+from grader.scorecard.model import Outcome, StudentError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -167,7 +167,7 @@ def read_failed(raised: Mapping[str, Any]) -> Failed:
         raise ValueError(f"an exception is never {outcome}")
     trace = tuple(read_text(text) for text in raised["traceback"][-8:])
     name = read_text(raised["type"]) or "Exception"
-    fault = Fault(name, read_text(raised["message"]), _line(raised["line"]), trace)
+    fault = StudentError(name, read_text(raised["message"]), _line(raised["line"]), trace)
     return Failed(outcome, f"{fault.type}: {fault.message}", None if outcome is Outcome.MISSING else fault)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from grader.bounded import Recent
+from grader.bounded import BoundedDict
 from grader.sandbox.answers import Called
 from grader.sandbox.frames import Frame
 from grader.sandbox.replies import Content, weight
@@ -18,7 +18,7 @@ Arguments = Mapping[str, Any]
 """What a function is called with in one case, by parameter name: tensors, numbers, lists of them, batches."""
 
 
-Replies = Recent[Content, tuple[Called, ...]]
+Replies = BoundedDict[Content, tuple[Called, ...]]
 """What was read out of replies: the same words and bytes say the same, whichever function they come from."""
 
 REPLIES_BYTES = 16 << 20
@@ -27,7 +27,7 @@ REPLIES_BYTES = 16 << 20
 
 def no_replies() -> Replies:
     """A memory for what will be read out of replies."""
-    return Recent(REPLIES_BYTES, lambda content, called: weight(content))
+    return BoundedDict(REPLIES_BYTES, lambda content, called: weight(content))
 
 
 class Calls(tuple[Arguments, ...]):

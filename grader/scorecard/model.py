@@ -98,7 +98,7 @@ class Hint:
 
 
 @dataclass(frozen=True)
-class Fault:
+class StudentError:
     """The student's exception: its type, its message and the student's own lines of the traceback."""
 
     type: str
@@ -130,7 +130,7 @@ class Gradient:
     reference: Difference | None
     cases: tuple[CaseResult, ...]
     hint: Hint | None
-    error: Fault | None
+    error: StudentError | None
     through: tuple[str, ...]
     shown_case: str
     expected_shape: tuple[int, ...]

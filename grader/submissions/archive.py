@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from grader.errors import OperatorError
+from grader.errors import UsageError
 
 ENTRIES_LIMIT = 200_000
 """Entries of one archive; three files each of ten thousand students are far fewer."""
@@ -65,17 +65,17 @@ def opened(source: Path | bytes) -> Iterator[list[Entry]]:
         source: the archive, as a file or as its bytes.
 
     Raises:
-        OperatorError: it is no zip, or has far too many entries.
+        UsageError: it is no zip, or has far too many entries.
     """
     name = source if isinstance(source, Path) else "a zip in a submission"
     try:
         archive = zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source))
     except BROKEN as error:
-        raise OperatorError(f"{name}: expected a zip: {error or type(error).__name__}") from error
+        raise UsageError(f"{name}: expected a zip: {error or type(error).__name__}") from error
     with archive:
         infos = archive.infolist()
         if len(infos) > ENTRIES_LIMIT:
-            raise OperatorError(f"{name}: expected at most {ENTRIES_LIMIT} entries, found {len(infos)}")
+            raise UsageError(f"{name}: expected at most {ENTRIES_LIMIT} entries, found {len(infos)}")
         yield [Entry(PurePosixPath(info.filename), archive, info) for info in infos if _is_plain(info)]
 
 

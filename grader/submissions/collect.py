@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from grader.errors import OperatorError
+from grader.errors import UsageError
 from grader.submissions import archive, submission
-from grader.submissions.submission import Trouble
+from grader.submissions.submission import Unreadable
 
 ZIP = ".zip"
 SUFFIXES = (submission.PYTHON, submission.NOTEBOOK)
@@ -36,7 +36,7 @@ NAME_BYTES = 150
 
 
 @dataclass(frozen=True)
-class Piece:
+class FoundFile:
     """A file that was found.
 
     Args:
@@ -68,16 +68,16 @@ class Piece:
         return self.is_gradable or self.suffix == ZIP
 
 
-def pieces_in(folder: Path) -> list[Piece]:
+def files_in(folder: Path) -> list[FoundFile]:
     """Every file below a folder, by its place in it; links to folders are not followed."""
     walked = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
     places = (PurePosixPath(path.relative_to(folder).as_posix()) for path in walked)
-    return [Piece(place, _reader(folder / place)) for place in sorted(places) if not is_junk(place)]
+    return [FoundFile(place, _reader(folder / place)) for place in sorted(places) if not is_junk(place)]
 
 
-def piece_at(path: Path) -> Piece:
+def file_at(path: Path) -> FoundFile:
     """One file, as a piece of that name."""
-    return Piece(PurePosixPath(path.name), _reader(path))
+    return FoundFile(PurePosixPath(path.name), _reader(path))
 
 
 def is_junk(place: PurePosixPath) -> bool:
@@ -94,14 +94,14 @@ def exercise_of(name: str, ids: Iterable[str]) -> str | None:
     return next((one for one in ids if re.fullmatch(rf"(?:.*[-_. ])?{re.escape(one)}", stem)), None)
 
 
-def furnish(
-    folder: Path, pieces: Sequence[Piece], ids: Sequence[str], wanted: Sequence[str]
-) -> tuple[Trouble, ...]:
+def write_submission(
+    folder: Path, files: Sequence[FoundFile], ids: Sequence[str], wanted: Sequence[str]
+) -> tuple[Unreadable, ...]:
     """Make a folder of what can be graded of one student's files.
 
     Args:
         folder: to be made.
-        pieces: the files, by their places in the student's work.
+        files: the files, by their places in the student's work.
         ids: all exercises of the course.
         wanted: those that are graded.
 
@@ -109,28 +109,28 @@ def furnish(
         What could not be taken, and why.
     """
     folder.mkdir(parents=True)
-    troubles: list[Trouble] = []
+    unreadable: list[Unreadable] = []
     with ExitStack() as stack:
-        unpacked = (one for piece in pieces for one in _unpacked(piece, stack, troubles))
-        gradable = [piece for piece in unpacked if piece.is_gradable]
-        named = _named(gradable, ids, troubles)
-        written = [_write(folder / name, piece, troubles) for name, piece in named.items()]
+        unpacked = (one for file in files for one in _unpacked(file, stack, unreadable))
+        gradable = [file for file in unpacked if file.is_gradable]
+        named = _named(gradable, ids, unreadable)
+        written = [_write(folder / name, file, unreadable) for name, file in named.items()]
         # What lies beside an exercise that cannot be taken is not to be taken for it.
         if any(written) or not named:
-            for name, piece in _beside(gradable, named, ids).items():
-                _write(folder / name, piece, troubles)
-    if pieces and not troubles and not any(folder.iterdir()):
+            for name, file in _beside(gradable, named, ids).items():
+                _write(folder / name, file, unreadable)
+    if files and not unreadable and not any(folder.iterdir()):
         expected = f"expected {', '.join(f'{name}.py' for name in wanted)} or a notebook"
-        troubles.append(Trouble(str(pieces[0].place), expected))
-    return tuple(troubles)
+        unreadable.append(Unreadable(str(files[0].place), expected))
+    return tuple(unreadable)
 
 
-def _write(path: Path, piece: Piece, troubles: list[Trouble]) -> bool:
+def _write(path: Path, file: FoundFile, unreadable: list[Unreadable]) -> bool:
     """Write a file; whether it could be."""
     try:
-        path.write_bytes(piece.read(submission.limit_of(path.name)))
+        path.write_bytes(file.read(submission.limit_of(path.name)))
     except (archive.Unpackable, OSError) as error:
-        troubles.append(Trouble(str(piece.place), str(error)))
+        unreadable.append(Unreadable(str(file.place), str(error)))
         return False
     return True
 
@@ -153,62 +153,66 @@ def _reader(path: Path) -> Callable[[int], bytes]:
     return read
 
 
-def _unpacked(piece: Piece, stack: ExitStack, troubles: list[Trouble]) -> Iterator[Piece]:
+def _unpacked(file: FoundFile, stack: ExitStack, unreadable: list[Unreadable]) -> Iterator[FoundFile]:
     """A file, or those in it if it is a zip; a zip in a zip in a zip is nobody's homework."""
-    if piece.suffix != ZIP:
-        yield piece
+    if file.suffix != ZIP:
+        yield file
         return
     try:
-        content = piece.read(ZIP_LIMIT)
+        content = file.read(ZIP_LIMIT)
         if len(content) > ZIP_LIMIT:
             raise archive.Unpackable(f"is larger than {ZIP_LIMIT} bytes")
         for entry in stack.enter_context(archive.opened(content)):
             if entry.place.suffix.lower() == ZIP:
-                troubles.append(Trouble(f"{piece.place}/{entry.place}", "a zip in a zip is not unpacked"))
+                unreadable.append(Unreadable(f"{file.place}/{entry.place}", "a zip in a zip is not unpacked"))
             elif not is_junk(entry.place):
-                yield Piece(piece.place.parent / entry.place, entry.read)
-    except (archive.Unpackable, OperatorError, OSError) as error:
-        troubles.append(Trouble(str(piece.place), str(error)))
+                yield FoundFile(file.place.parent / entry.place, entry.read)
+    except (archive.Unpackable, UsageError, OSError) as error:
+        unreadable.append(Unreadable(str(file.place), str(error)))
 
 
-def _named(gradable: Sequence[Piece], ids: Sequence[str], troubles: list[Trouble]) -> dict[str, Piece]:
+def _named(
+    gradable: Sequence[FoundFile], ids: Sequence[str], unreadable: list[Unreadable]
+) -> dict[str, FoundFile]:
     """The file of each exercise, the topmost there is, by the name it is to have."""
-    return {f"{one}.py": best for one in ids if (best := _best(one, gradable, ids, troubles)) is not None}
+    return {f"{one}.py": best for one in ids if (best := _best(one, gradable, ids, unreadable)) is not None}
 
 
-def _beside(gradable: Sequence[Piece], named: Mapping[str, Piece], ids: Sequence[str]) -> Mapping[str, Piece]:
+def _beside(
+    gradable: Sequence[FoundFile], named: Mapping[str, FoundFile], ids: Sequence[str]
+) -> Mapping[str, FoundFile]:
     """What lies beside the exercises, and the topmost notebook, or script where there are no exercises."""
-    homes = [piece.place.parent for piece in named.values()]
+    homes = [file.place.parent for file in named.values()]
     if len(named) < len(ids):
-        others = [piece for piece in gradable if not named or piece.is_notebook]
-        homes += [piece.place.parent for piece in _topmost(others)[:1]]
-    beside: dict[str, Piece] = {}
-    for piece in (one for home in dict.fromkeys(homes) for one in gradable if one.place.parent == home):
-        if exercise_of(piece.place.name, ids) is None:
-            beside.setdefault(f"{safe(piece.place.stem)}{piece.suffix}", piece)
+        others = [file for file in gradable if not named or file.is_notebook]
+        homes += [file.place.parent for file in _topmost(others)[:1]]
+    beside: dict[str, FoundFile] = {}
+    for file in (one for home in dict.fromkeys(homes) for one in gradable if one.place.parent == home):
+        if exercise_of(file.place.name, ids) is None:
+            beside.setdefault(f"{safe(file.place.stem)}{file.suffix}", file)
     return dict(list(beside.items())[: FILES_LIMIT - len(named)])
 
 
 def _best(
-    exercise: str, gradable: Iterable[Piece], ids: Sequence[str], troubles: list[Trouble]
-) -> Piece | None:
+    exercise: str, gradable: Iterable[FoundFile], ids: Sequence[str], unreadable: list[Unreadable]
+) -> FoundFile | None:
     """The file to take for an exercise, None where there is none or where nothing tells which."""
-    top = _topmost([piece for piece in gradable if exercise_of(piece.place.name, ids) == exercise])
-    if len({piece.place.parent for piece in top}) > 1:
-        found = ", ".join(str(piece.place) for piece in top)
-        troubles.append(Trouble(f"{exercise}.py", f"expected one, found {found}"))
+    top = _topmost([file for file in gradable if exercise_of(file.place.name, ids) == exercise])
+    if len({file.place.parent for file in top}) > 1:
+        found = ", ".join(str(file.place) for file in top)
+        unreadable.append(Unreadable(f"{exercise}.py", f"expected one, found {found}"))
         return None
     # Of several copies the last one counts.
-    return max(top, key=lambda piece: _rank(piece, exercise)) if top else None
+    return max(top, key=lambda file: _rank(file, exercise)) if top else None
 
 
-def _topmost(pieces: Sequence[Piece]) -> list[Piece]:
-    depth = min((len(piece.place.parts) for piece in pieces), default=0)
-    return [piece for piece in pieces if len(piece.place.parts) == depth]
+def _topmost(files: Sequence[FoundFile]) -> list[FoundFile]:
+    depth = min((len(file.place.parts) for file in files), default=0)
+    return [file for file in files if len(file.place.parts) == depth]
 
 
-def _rank(piece: Piece, exercise: str) -> tuple[bool, int]:
+def _rank(file: FoundFile, exercise: str) -> tuple[bool, int]:
     """How much a file is an exercise's: with nothing before its name, and the last copy."""
-    found = COPY.search(piece.place.stem)
+    found = COPY.search(file.place.stem)
     number = int(found["a"] or found["b"]) if found else 0
-    return COPY.sub("", piece.place.stem) == exercise, number
+    return COPY.sub("", file.place.stem) == exercise, number

@@ -24,16 +24,16 @@ from grader.submissions import archive, submission
 from grader.submissions.collect import (
     SUFFIXES,
     ZIP,
-    Piece,
+    FoundFile,
     exercise_of,
-    furnish,
+    file_at,
+    files_in,
     is_junk,
-    piece_at,
-    pieces_in,
     safe,
+    write_submission,
 )
 from grader.submissions.platforms import METADATA, Owner, Owners, Persons, strays_and_folders, tells
-from grader.submissions.submission import Trouble
+from grader.submissions.submission import Unreadable
 
 RECORDS = ".grade"
 """The folder in which an output folder's results are recorded: it tells that no student made that folder."""
@@ -51,7 +51,7 @@ class Found:
 
     path: Path
     known_as: Persons = ()
-    trouble: Trouble | None = None
+    unreadable: Unreadable | None = None
 
     @property
     def name(self) -> str:
@@ -67,9 +67,9 @@ class Layout:
     notices: tuple[str, ...] = ()
 
     @property
-    def troubles(self) -> Mapping[Path, Trouble]:
+    def unreadable(self) -> Mapping[Path, Unreadable]:
         """What cannot be taken of a submission, where there is something."""
-        return {one.path: one.trouble for one in self.found if one.trouble is not None}
+        return {one.path: one.unreadable for one in self.found if one.unreadable is not None}
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def laid_out(
         single: whether each path is one student's, whatever is in it.
 
     Raises:
-        OperatorError: nothing can be graded there, or an archive is broken or far too large.
+        UsageError: nothing can be graded there, or an archive is broken or far too large.
     """
     with ExitStack() as stack:
 
@@ -93,14 +93,14 @@ def laid_out(
             # Made only where something is laid out anew: who is killed leaves nothing behind elsewhere.
             return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grade-")))
 
-        architect = Architect(exercise_ids, only, room)
+        architect = Discovery(exercise_ids, only, room)
         layouts = [architect.single(path) if single else architect.lay_out(path) for path in paths]
         found = dict.fromkeys(one for layout in layouts for one in layout.found)
         yield Layout(tuple(found), tuple(notice for layout in layouts for notice in layout.notices))
 
 
 @dataclass(frozen=True)
-class Architect:
+class Discovery:
     """Lays submissions out.
 
     Args:
@@ -122,14 +122,14 @@ class Architect:
         """What there is at a path.
 
         Raises:
-            OperatorError: nothing that could be graded, or an archive that cannot be read.
+            UsageError: nothing that could be graded, or an archive that cannot be read.
         """
         if _is_zip(path):
             with archive.opened(path) as entries:
-                pieces = [Piece(entry.place, entry.read) for entry in entries if not is_junk(entry.place)]
-                return self._settled(pieces, path)
+                files = [FoundFile(entry.place, entry.read) for entry in entries if not is_junk(entry.place)]
+                return self._settled(files, path)
         if path.is_dir() and self._is_told_by_names(path):
-            return self._settled(pieces_in(path), path)
+            return self._settled(files_in(path), path)
         if path.is_dir() and not self._is_submission(path):
             return self._class(path)
         return Layout(tuple(map(Found, submission.find([path], self.ids, self.only))))
@@ -138,14 +138,14 @@ class Architect:
         """One student's work, whatever its form.
 
         Raises:
-            OperatorError: there is nothing.
+            UsageError: there is nothing.
         """
         if not path.is_dir() and not _is_zip(path):
             return self.lay_out(path)
         if path.is_dir() and self._is_plain(path):
             return Layout((Found(path),))
-        pieces = pieces_in(path) if path.is_dir() else [piece_at(path)]
-        return self._furnished([Work(submission.name_of(path), pieces)], path)
+        files = files_in(path) if path.is_dir() else [file_at(path)]
+        return self._furnished([Work(submission.name_of(path), files)], path)
 
     def _is_told_by_names(self, folder: Path) -> bool:
         """Whether names in a folder say whose work is whose: it is no folder per student, then."""
@@ -172,7 +172,7 @@ class Architect:
         inside = _inside(folder)
         plain = {one for one in inside if self._is_read_as_it_is(one)}
         works = [
-            Work(one.name, pieces_in(one)) if one.is_dir() else Work(one.stem, [piece_at(one)])
+            Work(one.name, files_in(one)) if one.is_dir() else Work(one.stem, [file_at(one)])
             for one in inside
             if one not in plain
         ]
@@ -194,44 +194,42 @@ class Architect:
         missing = [one for one in self.wanted if not os.path.lexists(folder / f"{one}{submission.PYTHON}")]
         if not missing:
             return True
-        pieces = pieces_in(folder)
-        at_top = [piece for piece in pieces if piece.is_gradable and len(piece.place.parts) == 1]
-        elsewhere = [
-            piece for piece in pieces if exercise_of(piece.place.name, missing) or piece.suffix == ZIP
-        ]
-        return bool(at_top) and (not elsewhere or len(pieces) == 1)
+        files = files_in(folder)
+        at_top = [file for file in files if file.is_gradable and len(file.place.parts) == 1]
+        elsewhere = [file for file in files if exercise_of(file.place.name, missing) or file.suffix == ZIP]
+        return bool(at_top) and (not elsewhere or len(files) == 1)
 
-    def _settled(self, pieces: Sequence[Piece], source: Path) -> Layout:
+    def _settled(self, files: Sequence[FoundFile], source: Path) -> Layout:
         """Give every student a folder of their own with what can be graded.
 
         Raises:
             SubmissionError: there is nothing.
         """
-        owners = Owners.of(pieces, self.ids)
+        owners = Owners.of(files, self.ids)
         if not owners.are_told:
-            _refuse_both(source, *strays_and_folders(pieces, self.ids))
+            _refuse_both(source, *strays_and_folders(files, self.ids))
         works: dict[str, Work] = {}
         loose = []
-        for piece in pieces:
-            owner = owners.owner(piece.place)
+        for file in files:
+            owner = owners.owner(file.place)
             if owner is not None:
-                works.setdefault(owner.folder, Work(owner.folder, [], owner.known_as)).take(piece, owner)
-            elif piece.is_work:
-                loose.append(piece)
+                works.setdefault(owner.folder, Work(owner.folder, [], owner.known_as)).take(file, owner)
+            elif file.is_work:
+                loose.append(file)
         layout = self._furnished(works.values() if works else _loose(loose, source), source)
         if not any(_has_files(one.path) for one in layout.found):
             names = ", ".join(f"{name}.py" for name in self.wanted)
             raise SubmissionError(f"{source}: expected submissions with {names} or notebooks, found none")
-        strays = (f"{source}: {piece.place}: nothing tells whose it is" for piece in loose if works)
+        strays = (f"{source}: {file.place}: nothing tells whose it is" for file in loose if works)
         return replace(layout, notices=(*strays, *layout.notices))
 
     def _furnished(self, works: Iterable[Work], source: Path) -> Layout:
         """A folder for each student's work, and what could not be taken of it."""
         room, found, notices = self.room(), [], []
         for name, work in _unique(works):
-            troubles = furnish(room / name, work.pieces, self.ids, self.wanted)
-            notices += [f"{source}: {work.name}: {one.filename}: {one.problem}" for one in troubles]
-            found.append(Found(room / name, work.known_as, troubles[0] if troubles else None))
+            unreadable = write_submission(room / name, work.files, self.ids, self.wanted)
+            notices += [f"{source}: {work.name}: {one.filename}: {one.problem}" for one in unreadable]
+            found.append(Found(room / name, work.known_as, unreadable[0] if unreadable else None))
         return Layout(tuple(sorted(found, key=lambda one: one.name)), tuple(notices))
 
 
@@ -240,12 +238,12 @@ class Work:
     """One student's files, and the name of their folder."""
 
     name: str
-    pieces: list[Piece]
+    files: list[FoundFile]
     known_as: Persons = ()
 
-    def take(self, piece: Piece, owner: Owner) -> None:
+    def take(self, file: FoundFile, owner: Owner) -> None:
         """Take one more file of this student's in."""
-        self.pieces.append(replace(piece, place=owner.place))
+        self.files.append(replace(file, place=owner.place))
 
 
 def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> None:
@@ -267,12 +265,12 @@ def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> 
         )
 
 
-def _loose(pieces: Sequence[Piece], source: Path) -> list[Work]:
+def _loose(files: Sequence[FoundFile], source: Path) -> list[Work]:
     """The work in an archive whose files tell nobody: one student's, or a notebook of each."""
-    notebooks = [piece for piece in pieces if piece.is_notebook]
-    if len(notebooks) > 1 and len(notebooks) == len(pieces):
-        return [Work(piece.place.stem, [piece]) for piece in notebooks]
-    return [Work(source.stem, list(pieces))] if pieces else []
+    notebooks = [file for file in files if file.is_notebook]
+    if len(notebooks) > 1 and len(notebooks) == len(files):
+        return [Work(file.place.stem, [file]) for file in notebooks]
+    return [Work(source.stem, list(files))] if files else []
 
 
 def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work]]:

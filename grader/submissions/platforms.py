@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from grader.submissions import archive
-from grader.submissions.collect import ZIP, Piece, exercise_of
+from grader.submissions.collect import ZIP, FoundFile, exercise_of
 
 METADATA = "submission_metadata.yml"
 
@@ -79,12 +79,12 @@ class Owners:
     around: tuple[str, ...]
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece], ids: Sequence[str]) -> Owners:
+    def of(cls, files: Sequence[FoundFile], ids: Sequence[str]) -> Owners:
         """The owners of some files, all of which are given."""
-        places = [one.place for one in pieces if one.is_work]
-        metadata = _metadata(pieces, places)
+        places = [one.place for one in files if one.is_work]
+        metadata = _metadata(files, places)
         around = metadata.place.parts[:-1] if metadata is not None else _around(places, ids)
-        system = _system([one.place.parts[len(around)] for one in pieces if _is_in(one.place, around)])
+        system = _system([one.place.parts[len(around)] for one in files if _is_in(one.place, around)])
         known = _members(metadata) if metadata is not None and system is None else {}
         return cls(ids, system, known, around)
 
@@ -106,9 +106,9 @@ class Owners:
         return flat(first, self.ids) if self.system is None else None
 
 
-def strays_and_folders(pieces: Iterable[Piece], ids: Sequence[str]) -> tuple[list[str], list[str]]:
+def strays_and_folders(files: Iterable[FoundFile], ids: Sequence[str]) -> tuple[list[str], list[str]]:
     """What lies innermost around all work: its files that are one submission's, and its folders that hold work."""
-    places = [one.place for one in pieces if exercise_of(one.place.name, ids) or one.is_notebook]
+    places = [one.place for one in files if exercise_of(one.place.name, ids) or one.is_notebook]
     if not places:
         return [], []
     depth = len(PurePosixPath(posixpath.commonpath([place.parent for place in places])).parts)
@@ -161,10 +161,10 @@ def _are_told(places: Iterable[PurePosixPath], depth: int, ids: Sequence[str]) -
     return all(tells(place.parts[depth], ids) for place in places)
 
 
-def _metadata(pieces: Iterable[Piece], places: Sequence[PurePosixPath]) -> Piece | None:
+def _metadata(files: Iterable[FoundFile], places: Sequence[PurePosixPath]) -> FoundFile | None:
     """Gradescope's own word on who handed in what; a student may hand in a file of that name, too."""
-    found = [piece for piece in pieces if piece.place.name == METADATA]
-    top = min(found, key=lambda piece: len(piece.place.parts), default=None)
+    found = [file for file in files if file.place.name == METADATA]
+    top = min(found, key=lambda file: len(file.place.parts), default=None)
     if top is None:
         return None
     around = top.place.parts[:-1]
@@ -172,7 +172,7 @@ def _metadata(pieces: Iterable[Piece], places: Sequence[PurePosixPath]) -> Piece
     return top if not is_a_students and all(_is_in(place, around) for place in places) else None
 
 
-def _members(metadata: Piece) -> Mapping[str, Persons]:
+def _members(metadata: FoundFile) -> Mapping[str, Persons]:
     with suppress(archive.Unpackable, OSError):
         return members(metadata.read(archive.METADATA_LIMIT).decode("utf-8", "replace"))
     return {}

@@ -42,7 +42,7 @@ class HandedIn:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Unreadable:
     """A file that cannot be taken, and why."""
 
     filename: str
@@ -65,11 +65,11 @@ class Submission:
     digest: str
     files: Mapping[str, HandedIn] = field(repr=False)
 
-    def lacking(self, exercise_ids: Sequence[str], trouble: Trouble) -> Submission:
+    def lacking(self, exercise_ids: Sequence[str], unreadable: Unreadable) -> Submission:
         """The same, with what could not be taken in place of each of these exercises that is not there."""
-        lost = HandedIn(trouble.filename, problem=trouble.problem)
+        lost = HandedIn(unreadable.filename, problem=unreadable.problem)
         files = {**{name: lost for name in exercise_ids if name not in self.files}, **self.files}
-        told = "\0".join((self.digest, trouble.filename, trouble.problem))
+        told = "\0".join((self.digest, unreadable.filename, unreadable.problem))
         return replace(self, digest=hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(), files=files)
 
 

@@ -1,5 +1,5 @@
 # Wrong answers and the hint each must get: kind, and after an @ the tensor whose forward line it must quote.
-# Same form as wrong.py; the exercises are the ones in tests/diagnose/forwards, and two mistakes at once in ours.
+# Same form as wrong.py; the exercises are the ones in tests/hints/forwards, and two mistakes at once in ours.
 import torch
 import torch.nn.functional as F
 

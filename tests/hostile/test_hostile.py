@@ -18,7 +18,7 @@ import pytest
 from grader.apps.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_benches
+from grader.grading.judge import Judge, prepare_suites
 from grader.reports import files
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
@@ -155,8 +155,8 @@ def court(outside: Outside, monkeymodule: pytest.MonkeyPatch) -> Iterator[Court]
         boxes.close()
         not_to_be_had(f"boxes are open here: {boxes.unguarded}")
     settings = Settings(seed=secrets.randbits(60), time_limit_s=TIME_LIMIT_S, memory_limit_mb=MEMORY_LIMIT_MB)
-    benches = prepare_benches(course, course.select(IDS), settings)
-    yield Court(boxes, Judge(boxes, benches, settings), outside)
+    suites = prepare_suites(course, course.select(IDS), settings)
+    yield Court(boxes, Judge(boxes, suites, settings), outside)
     boxes.close()
     assert all_gone(outside.token[:16]), "a process was left"
 

@@ -124,11 +124,11 @@ def differences(name: str, inputs: Values, upstreams: set[str]) -> Tensor:
     return found
 
 
-def agree(found: Tensor, truth: Tensor, tolerance: float) -> bool:
+def agree(found: Tensor, expected: Tensor, tolerance: float) -> bool:
     """Whether two gradients have one shape and differ by little, measured by the truth's largest entry."""
-    if found.shape != truth.shape:
+    if found.shape != expected.shape:
         return False
-    return bool(((found - truth).abs() <= tolerance * truth.abs().max()).all())
+    return bool(((found - expected).abs() <= tolerance * expected.abs().max()).all())
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

@@ -13,7 +13,6 @@ from grader.scorecard.model import (
     Difference,
     ErrorMap,
     ExerciseResult,
-    Fault,
     ForwardLine,
     GraderInfo,
     Gradient,
@@ -24,6 +23,7 @@ from grader.scorecard.model import (
     Published,
     Scorecard,
     Side,
+    StudentError,
     SubmissionId,
     Training,
     Worst,
@@ -173,7 +173,7 @@ def perfect() -> Scorecard:
 
 def unreadable() -> Scorecard:
     """A file with a syntax error, which strikes every stub alike."""
-    fault = Fault(
+    fault = StudentError(
         "SyntaxError",
         "'(' was never closed",
         41,
@@ -240,7 +240,7 @@ def sample() -> Scorecard:
         "bnvar_inv = (bnvar + 1e-5) ** -0.5",
         _digits(1, 64),
     )
-    fault = Fault(
+    fault = StudentError(
         "RuntimeError",
         "The size of tensor a (64) must match the size of tensor b (27) at non-singleton dimension 1",
         118,
@@ -349,7 +349,7 @@ def hostile(text: str) -> Scorecard:
         hint=Hint(text, text, text),
         notes=(text,),
         output=text,
-        error=Fault(text, text, 3, (text, text)),
+        error=StudentError(text, text, 3, (text, text)),
         error_map=ErrorMap((1, 1), ("09",)),
         worst=Worst((0, 1), 1.0, None),
         expected_shape=(1, 2),

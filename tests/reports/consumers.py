@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from builders import HOSTILE
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
+
+from tests.reports.builders import HOSTILE
 
 FORMATS = Path(__file__).parent / "formats"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard
-from consumers import canvas, table, texts
 from hypothesis import given
 
 from grader.reports import canvas as report
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.sheet import FORMULA
 from grader.scorecard.model import Outcome
+from tests.reports.builders import exercise, gradient, hostile, perfect, sample, scorecard
+from tests.reports.consumers import canvas, table, texts
 
 HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,Backprop (4711),Final Score"
 EXPORT = (

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard, untouched
-from consumers import flaws, texts
 from hypothesis import given
 
 from grader.reports import classroom50
 from grader.reports.context import ReportContext, ReportError
 from grader.scorecard.model import Outcome
+from tests.reports.builders import exercise, gradient, hostile, perfect, sample, scorecard, untouched
+from tests.reports.consumers import flaws, texts
 
 ENVIRONMENT = {
     "CLASSROOM": "cs-principles",

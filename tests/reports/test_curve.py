@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from builders import side, trained, training
-from page import Page
 
 from grader.reports import html, table
 from grader.reports.loss_curve import HEIGHT, WIDTH, Plot, Scale, chart, resampled
 from grader.reports.wording import SLOWNESS
 from grader.scorecard.model import Averages
+from tests.reports.builders import side, trained, training
+from tests.reports.page import Page
 
 FALLING = (4.0, 3.0, 2.0, 1.0)
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
-from consumers import Rendered, Runner, texts
 from hypothesis import given
 
 from grader.reports import github, table
 from grader.reports.context import ReportContext
 from grader.reports.wording import one_line, visible
-from grader.scorecard.model import Fault, Hint, Outcome
+from grader.scorecard.model import Hint, Outcome, StudentError
+from tests.reports.builders import (
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    unreadable,
+    untouched,
+)
+from tests.reports.consumers import Rendered, Runner, texts
 
 CONTEXT = ReportContext(folders={"robin": "submissions/robin", "dora": "submissions/dora"})
 
@@ -74,7 +83,7 @@ def test_a_hint_stands_on_the_students_line():
 )
 def test_an_error_stands_where_it_was_raised_if_that_is_in_the_file(trace, line):
     """A line of a helper would point at the wrong place in this file."""
-    fault = Fault("ValueError", "no", 118, (trace,) if trace else ())
+    fault = StudentError("ValueError", "no", 118, (trace,) if trace else ())
     card = scorecard(exercise(gradient("dh", Outcome.ERROR, error=fault, line=50)))
     ((_, properties, _),) = Runner().read(github.console([card], CONTEXT))
     assert properties["line"] == line
@@ -82,7 +91,7 @@ def test_an_error_stands_where_it_was_raised_if_that_is_in_the_file(trace, line)
 
 def test_a_notebook_s_cell_is_said_and_no_line_of_its_file():
     """A line of a cell is not that line of the file."""
-    fault = Fault("ValueError", "cell 12, line 3: no", 3, ())
+    fault = StudentError("ValueError", "cell 12, line 3: no", 3, ())
     card = scorecard(
         exercise(gradient("dh", Outcome.ERROR, error=fault, line=2, cell=11), file="part4.ipynb")
     )

@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
-from consumers import flaws, texts
 from hypothesis import given
 
 from grader.reports import gradescope
 from grader.reports.context import ReportContext, ReportError
 from grader.scorecard.model import Outcome
+from tests.reports.builders import (
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    unreadable,
+    untouched,
+)
+from tests.reports.consumers import flaws, texts
 
 CONTEXT = ReportContext(seconds=12.3456789)
 

@@ -10,7 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from builders import (
+
+from grader.reports import html
+from grader.reports.error_map import Heat
+from grader.reports.wording import Tone
+from grader.scorecard.model import ErrorMap, Outcome, Worst
+from tests.reports.builders import (
     HOSTILE,
     exercise,
     gradient,
@@ -23,12 +28,7 @@ from builders import (
     unreadable,
     untouched,
 )
-from page import Page
-
-from grader.reports import html
-from grader.reports.error_map import Heat
-from grader.reports.wording import Tone
-from grader.scorecard.model import ErrorMap, Outcome, Worst
+from tests.reports.page import Page
 
 CARDS = {
     "sample": sample,

@@ -10,7 +10,14 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
-from builders import (
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
+
+from grader.reports import json as report
+from grader.scorecard import model as data
+from grader.scorecard.model import Outcome, schema
+from tests.reports.builders import (
     HOSTILE,
     exercise,
     gradient,
@@ -22,13 +29,6 @@ from builders import (
     unreadable,
     untouched,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, ValidationError
-
-from grader.reports import json as report
-from grader.scorecard import model as data
-from grader.scorecard.model import Outcome, schema
 
 VALIDATOR = Draft202012Validator(schema())
 PLAIN = json.loads(report.render(scorecard(*sample().exercises, *trained(trouble="it broke").exercises)))
@@ -190,7 +190,12 @@ def test_schema_mirrors_the_dataclasses():
     """Same fields, same order, same outcomes: the two cannot drift apart."""
     defs = schema()["$defs"]
     assert defs["outcome"]["enum"] == [str(outcome) for outcome in Outcome]
-    pairs = {"difference": data.Difference, "case": data.CaseResult, "hint": data.Hint, "fault": data.Fault}
+    pairs = {
+        "difference": data.Difference,
+        "case": data.CaseResult,
+        "hint": data.Hint,
+        "fault": data.StudentError,
+    }
     pairs |= {
         "worst": data.Worst,
         "error_map": data.ErrorMap,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard, untouched
-from consumers import junit, texts
 from hypothesis import given
 
 from grader.reports import junit as report
 from grader.reports.context import ReportContext
 from grader.scorecard.model import Outcome
+from tests.reports.builders import exercise, gradient, hostile, perfect, sample, scorecard, untouched
+from tests.reports.consumers import junit, texts
 
 CONTEXT = ReportContext(seconds=1.5)
 

@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from builders import hostile, perfect, sample, trained, unreadable, untouched
-from consumers import texts
 from hypothesis import given
 
 from grader.reports import json as stored_json
@@ -16,6 +14,8 @@ from grader.reports import outputs, stored
 from grader.reports.__main__ import main as reports_main
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.kinds import kinds
+from tests.reports.builders import hostile, perfect, sample, trained, unreadable, untouched
+from tests.reports.consumers import texts
 
 EXPECTED = {
     "junit",

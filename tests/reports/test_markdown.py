@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from builders import hostile, perfect, sample, unreadable, untouched
-from consumers import Rendered, texts
 from hypothesis import given
 
 from grader.reports import markdown
 from grader.reports.context import ReportContext
 from grader.reports.wording import one_line
+from tests.reports.builders import hostile, perfect, sample, unreadable, untouched
+from tests.reports.consumers import Rendered, texts
 
 CONTEXT = ReportContext()
 OURS = {"h2", "h3", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "ul", "li", "em", "sub"}

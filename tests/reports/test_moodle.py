@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard
-from consumers import moodle, table, texts
 from hypothesis import given
 
 from grader.reports import moodle as report
 from grader.reports.context import ReportContext, ReportError
 from grader.reports.sheet import FORMULA
 from grader.scorecard.model import Outcome
+from tests.reports.builders import exercise, gradient, hostile, perfect, sample, scorecard
+from tests.reports.consumers import moodle, table, texts
 
 EXPORT = (
     '"First name","Last name","ID number",Institution,Department,"Email address",'

@@ -6,13 +6,22 @@ import json
 from dataclasses import replace
 
 import pytest
-from builders import exercise, gradient, hostile, perfect, sample, scorecard, unreadable, untouched
-from consumers import flaws, texts
 from hypothesis import given
 
 from grader.reports import prairielearn
 from grader.reports.context import ReportContext, ReportError
 from grader.scorecard.model import Outcome
+from tests.reports.builders import (
+    exercise,
+    gradient,
+    hostile,
+    perfect,
+    sample,
+    scorecard,
+    unreadable,
+    untouched,
+)
+from tests.reports.consumers import flaws, texts
 
 CONTEXT = ReportContext()
 

@@ -6,11 +6,11 @@ import csv
 import io
 
 import pytest
-from consumers import texts
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grader.reports.sheet import FORMULA, Sheet, harmless
+from tests.reports.consumers import texts
 
 cells = st.text(alphabet=st.sampled_from('ab,;"\n\r \t=1é'), max_size=6)
 values = st.lists(st.lists(cells, min_size=2, max_size=5), min_size=1, max_size=5)

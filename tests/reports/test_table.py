@@ -6,7 +6,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from builders import (
+from rich.cells import cell_len
+
+from grader.reports import table
+from grader.scorecard.model import Outcome
+from tests.reports.builders import (
     HOSTILE,
     exercise,
     gradient,
@@ -18,10 +22,6 @@ from builders import (
     unreadable,
     untouched,
 )
-from rich.cells import cell_len
-
-from grader.reports import table
-from grader.scorecard.model import Outcome
 
 ESCAPES = re.compile(r"\x1b\[[\d;]*m")
 CLASS = (sample(), perfect(), untouched(), unreadable())

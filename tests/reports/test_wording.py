@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from builders import exercise, gradient, perfect, sample, scorecard, untouched
 
 from grader.reports import wording
-from grader.scorecard.model import Fault, Hint, Outcome
+from grader.scorecard.model import Hint, Outcome, StudentError
+from tests.reports.builders import exercise, gradient, perfect, sample, scorecard, untouched
 
 
 def test_every_outcome_has_a_look():
@@ -59,7 +59,7 @@ def test_reason_prefers_the_hint_and_stops_after_a_sentence():
         outcome=Outcome.WRONG_VALUE, hint=Hint("factor", "Off by 0.5.\nCompare the lines.", None)
     )
     assert wording.reason(hinted) == "Off by 0.5"
-    raised = gradient(outcome=Outcome.ERROR, error=Fault("ValueError", "no\nmore", 7, ()))
+    raised = gradient(outcome=Outcome.ERROR, error=StudentError("ValueError", "no\nmore", 7, ()))
     assert wording.reason(raised) == "ValueError: no (line 7)"
     misshapen = gradient("db2", Outcome.WRONG_SHAPE, found_shape=(32, 27))
     assert wording.reason(misshapen) == "expected (27,), found (32, 27)"
@@ -67,7 +67,7 @@ def test_reason_prefers_the_hint_and_stops_after_a_sentence():
 
 def test_an_error_that_is_explained_still_says_its_line():
     """The hint says why, the error where."""
-    fault = Fault("RuntimeError", "mat1 and mat2 shapes cannot be multiplied", 7, ())
+    fault = StudentError("RuntimeError", "mat1 and mat2 shapes cannot be multiplied", 7, ())
     told = gradient(outcome=Outcome.ERROR, error=fault, hint=Hint("transposed", "Turned. It is.", None))
     assert wording.reason(told) == "Turned (line 7)"
 
@@ -77,7 +77,7 @@ def test_a_place_is_a_line_or_a_cell_s_line():
     assert wording.place(gradient(line=7)) == "line 7"
     assert wording.place(gradient(line=7, cell=3)) == "cell 3, line 7"
     assert wording.place(gradient(line=None)) == ""
-    fault = Fault("NameError", "cell 4, line 1: name 'x' is not defined", 1, ())
+    fault = StudentError("NameError", "cell 4, line 1: name 'x' is not defined", 1, ())
     raised = gradient(outcome=Outcome.ERROR, error=fault, line=7, cell=3)
     assert wording.reason(raised) == "NameError: cell 4, line 1: name 'x' is not defined"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grader.apps.export import kit
 from grader.course.course import Course
-from grader.errors import OperatorError
+from grader.errors import UsageError
 
 HOME = ".github/backprop-grader"
 WORKFLOWS = ("grade.yml", "grade-comment.yml")
@@ -32,14 +32,14 @@ def export(
         What there is to look at: the workflows and the grader's home.
 
     Raises:
-        OperatorError: there is no such exercise, or the folder cannot be written.
+        UsageError: there is no such exercise, or the folder cannot be written.
     """
     members = list(contents(course, only, reference=reference))
     try:
         kit.clear(folder / HOME)
         kit.write(folder, iter(members))
     except OSError as error:
-        raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
     return (*(folder / ".github" / "workflows" / name for name in WORKFLOWS), folder / HOME)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from grader.apps.export import kit
 from grader.course.course import Course
 from grader.course.settings import DEFAULT_SEED
-from grader.errors import OperatorError
+from grader.errors import UsageError
 
 SCRIPTS = ("setup.sh", "run_autograder")
 SAME_DAY = (2020, 1, 1, 0, 0, 0)
@@ -50,7 +50,7 @@ def export(
         reference: whether the instructor's solutions come along, where a submission may find them.
 
     Raises:
-        OperatorError: there is no such exercise, or the file cannot be written.
+        UsageError: there is no such exercise, or the file cannot be written.
     """
     members = list(contents(course, settings, reference=reference))
     try:
@@ -58,7 +58,7 @@ def export(
             for name, content in members:
                 archive.writestr(_entry(name), content)
     except OSError as error:
-        raise OperatorError(f"{out}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
 
 
 def contents(

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import grader
-from grader.course.course import EXERCISES, REFERENCE, Course
+from grader.course.course import EXERCISES, REFERENCE, SHIPPED, Course
 
 PACKAGE = Path(grader.__file__).parent
 TEMPLATES = Path(__file__).parent / "templates"
@@ -53,7 +53,7 @@ def files(course: Course, *, reference: bool = False) -> Iterator[tuple[str, byt
     """
     yield "pyproject.toml", _project(reference=reference).encode()
     # An installed package carries a course, which is not the one that was asked for.
-    yield from _tree(PACKAGE, "grader", without="course")
+    yield from _tree(PACKAGE, "grader", without=SHIPPED)
     yield from _tree(course.root / EXERCISES, EXERCISES)
     if reference and (course.root / REFERENCE).is_dir():
         yield from _tree(course.root / REFERENCE, REFERENCE)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from grader.apps.watch import plain, screen
-from grader.apps.watch.save import Round
+from grader.apps.watch.save import Save
 
 
 class Display(Protocol):
@@ -21,10 +21,10 @@ class Display(Protocol):
     def waiting(self, text: str) -> None:
         """Say why there is nothing to show."""
 
-    def grading(self, last: Round) -> None:
+    def grading(self, last: Save) -> None:
         """Say that a save is being graded."""
 
-    def show(self, played: Round) -> None:
+    def show(self, played: Save) -> None:
         """Show a round."""
 
     def steady(self) -> None:
@@ -42,17 +42,17 @@ class Screen:
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._live.start()
         self._size = console.size
-        self._last: Round | None = None
+        self._last: Save | None = None
 
     def waiting(self, text: str) -> None:
         """Show nothing but the text."""
         self._live.update(screen.message(text), refresh=True)
 
-    def grading(self, last: Round) -> None:
+    def grading(self, last: Save) -> None:
         """Keep the last round on show, and say that it is not the last word."""
         self._live.update(screen.page(last, "grading ..."), refresh=True)
 
-    def show(self, played: Round) -> None:
+    def show(self, played: Save) -> None:
         """Draw the round over the one before."""
         self._last = played
         unchanged = "" if played.changes else ", no outcome changed"
@@ -82,10 +82,10 @@ class Lines:
         """Say it."""
         self._say(text)
 
-    def grading(self, last: Round) -> None:
+    def grading(self, last: Save) -> None:
         """Say nothing: the result follows at once."""
 
-    def show(self, played: Round) -> None:
+    def show(self, played: Save) -> None:
         """Say what is new."""
         for line in plain.lines(played):
             self._say(line)

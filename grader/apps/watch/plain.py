@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.apps.watch.changes import grouped
-from grader.apps.watch.save import Round, Trouble
+from grader.apps.watch.save import Save, Unreadable
 from grader.reports.explanation import details
 from grader.reports.wording import LOOKS, next_step, one_line, points, reason
 from grader.scorecard.model import Scorecard
 
 
-def lines(played: Round) -> Iterator[str]:
+def lines(played: Save) -> Iterator[str]:
     """The lines that tell a round: files in trouble, what changed, the score, the next thing to do."""
     for trouble in dict.fromkeys(played.troubles.values()):  # exercises may share a file
         yield from _trouble(trouble)
@@ -28,7 +28,7 @@ def summary(card: Scorecard) -> str:
     return f"{one_line(card.submission.name)} {points(card.score, card.max_score)}: {next_step(card)}"
 
 
-def _trouble(trouble: Trouble) -> Iterator[str]:
+def _trouble(trouble: Unreadable) -> Iterator[str]:
     yield f"{one_line(trouble.filename)}: {one_line(trouble.message)}"
     if trouble.source is not None:
         yield f"  {trouble.line} | {one_line(trouble.source)}"

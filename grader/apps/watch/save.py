@@ -21,7 +21,7 @@ from grader.submissions.submission import HandedIn, Submission
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Unreadable:
     """Why a whole file says nothing: in words, and the student's line if it is known."""
 
     filename: str
@@ -31,7 +31,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Round:
+class Save:
     """The state after one save.
 
     Args:
@@ -46,21 +46,21 @@ class Round:
 
     card: Scorecard
     shown: Scorecard
-    troubles: Mapping[str, Trouble]
+    troubles: Mapping[str, Unreadable]
     changes: tuple[Change, ...]
     graded: tuple[str, ...]
     seconds: float
     inputs: Mapping[str, HandedIn | None] = field(repr=False)
 
 
-def stale(desk: Desk, work: Submission, last: Round | None) -> tuple[str, ...]:
+def stale(desk: Desk, work: Submission, last: Save | None) -> tuple[str, ...]:
     """The exercises that have to be graded anew, because a file they depend on is not what it was."""
     if last is None:
         return desk.ids
     return tuple(name for name in desk.ids if needed(work.files.get(name)) != last.inputs[name])
 
 
-def play(desk: Desk, work: Submission, last: Round | None) -> Round:
+def play(desk: Desk, work: Submission, last: Save | None) -> Save:
     """Grade a save.
 
     Args:
@@ -77,7 +77,7 @@ def play(desk: Desk, work: Submission, last: Round | None) -> Round:
     card = _whole(desk, fresh, last)
     troubles = _troubles(fresh, work, last)
     shown = _shown(card, troubles, last)
-    return Round(
+    return Save(
         card=card,
         shown=shown,
         troubles=troubles,
@@ -113,36 +113,36 @@ def _mentioned(content: bytes, helpers: Mapping[str, bytes]) -> Mapping[str, byt
     return found
 
 
-def _troubles(fresh: Scorecard, work: Submission, last: Round | None) -> Mapping[str, Trouble]:
+def _troubles(fresh: Scorecard, work: Submission, last: Save | None) -> Mapping[str, Unreadable]:
     """The files in trouble: those just graded that are, and those that were and have not been touched."""
     found = {result.id: _trouble(result, work, last) for result in fresh.exercises}
     kept = {} if last is None else {name: old for name, old in last.troubles.items() if name not in found}
     return kept | {name: new for name, new in found.items() if new is not None}
 
 
-def _trouble(result: ExerciseResult, work: Submission, last: Round | None) -> Trouble | None:
+def _trouble(result: ExerciseResult, work: Submission, last: Save | None) -> Unreadable | None:
     """What is the matter with an exercise's file, if it says nothing about its gradients."""
     handed_in = work.files.get(result.id)
     before = last.shown.exercises if last is not None else ()
     was = next((earlier.file for earlier in before if earlier.id == result.id), None)
     if handed_in is None:
-        return Trouble(was, "is gone") if was is not None else None
+        return Unreadable(was, "is gone") if was is not None else None
     if was is not None and isinstance(handed_in.source, Source) and not handed_in.source.content.strip():
-        return Trouble(handed_in.filename, "is empty")
+        return Unreadable(handed_in.filename, "is empty")
     return _not_run(result, handed_in)
 
 
-def _not_run(result: ExerciseResult, handed_in: HandedIn) -> Trouble | None:
+def _not_run(result: ExerciseResult, handed_in: HandedIn) -> Unreadable | None:
     """What stopped the file from being run, if something did."""
     faults = [gradient.error for gradient in result.gradients if has_no_stub(gradient)]
     if not faults or len(faults) < len(result.gradients) or faults[0] is None:
         return None
     fault = faults[0]
     if fault.type == "UnreadableFile":
-        return Trouble(handed_in.filename, fault.message.removeprefix(f"{handed_in.filename}: "))
+        return Unreadable(handed_in.filename, fault.message.removeprefix(f"{handed_in.filename}: "))
     # With a traceback, the line may be one of a module beside this file.
     quoted = None if fault.traceback else source_line(handed_in, fault.line)
-    return Trouble(handed_in.filename, fault_line(fault), fault.line, quoted)
+    return Unreadable(handed_in.filename, fault_line(fault), fault.line, quoted)
 
 
 def source_line(handed_in: HandedIn, line: int | None) -> str | None:
@@ -153,14 +153,14 @@ def source_line(handed_in: HandedIn, line: int | None) -> str | None:
     return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
 
 
-def _whole(desk: Desk, fresh: Scorecard, last: Round | None) -> Scorecard:
+def _whole(desk: Desk, fresh: Scorecard, last: Save | None) -> Scorecard:
     """A fresh scorecard of some exercises, made whole with the last round's results."""
     results = {result.id: result for result in (last.card.exercises if last else ())}
     results |= {result.id: result for result in fresh.exercises}
     return _with(fresh, tuple(results[name] for name in desk.ids))
 
 
-def _shown(card: Scorecard, troubles: Mapping[str, Trouble], last: Round | None) -> Scorecard:
+def _shown(card: Scorecard, troubles: Mapping[str, Unreadable], last: Save | None) -> Scorecard:
     before = {result.id: result for result in (last.shown.exercises if last else ())}
     exercises = (before.get(e.id, e) if e.id in troubles else e for e in card.exercises)
     return _with(card, tuple(exercises))
@@ -175,7 +175,7 @@ def _with(card: Scorecard, exercises: tuple[ExerciseResult, ...]) -> Scorecard:
     )
 
 
-def _changes(shown: Scorecard, last: Round | None) -> tuple[Change, ...]:
+def _changes(shown: Scorecard, last: Save | None) -> tuple[Change, ...]:
     if last is None:
         return ()
     pairs = zip(last.shown.exercises, shown.exercises, strict=True)

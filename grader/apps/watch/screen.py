@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.apps.watch.changes import Turn, grouped
-from grader.apps.watch.save import Round, Trouble
+from grader.apps.watch.save import Save, Unreadable
 from grader.reports.explanation import details
 from grader.reports.table import STYLES
 from grader.reports.wording import LOOKS, Tone, next_step, one_line, points, reason, visible
@@ -23,7 +23,7 @@ FAINT = "bright_black"
 SIGNS = {Turn.GAINED: ("+", "green"), Turn.LOST: ("-", "red"), Turn.CHANGED: ("~", "yellow")}
 
 
-def page(played: Round, note: str) -> RenderableType:
+def page(played: Save, note: str) -> RenderableType:
     """A round as something rich can draw.
 
     Args:
@@ -38,7 +38,7 @@ def message(text: str) -> RenderableType:
     return Text(one_line(text), FAINT)
 
 
-def _blocks(played: Round, note: str) -> Iterator[RenderableType]:
+def _blocks(played: Save, note: str) -> Iterator[RenderableType]:
     card = played.shown
     heading = f"{one_line(card.submission.name)}  {points(card.score, card.max_score)}"
     yield Text.assemble((heading, "bold"), (f"  {one_line(note)}  Ctrl-C ends", FAINT))
@@ -52,7 +52,7 @@ def _blocks(played: Round, note: str) -> Iterator[RenderableType]:
         yield from _next(card)
 
 
-def _outcomes(played: Round) -> Table:
+def _outcomes(played: Save) -> Table:
     """One row an exercise; faint where a file cannot be run, and this is what it last could do."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, exercise in zip(_short(played.shown), played.shown.exercises, strict=True):
@@ -78,7 +78,7 @@ def _mark(gradient: Gradient, *, dim: bool) -> Text:
     return Text(f"{look.glyph}{one_line(gradient.name)}", FAINT if dim else STYLES[look.tone])
 
 
-def _changes(played: Round) -> Iterator[RenderableType]:
+def _changes(played: Save) -> Iterator[RenderableType]:
     if played.changes:
         yield Text()
     for group in grouped(played.changes):
@@ -88,7 +88,7 @@ def _changes(played: Round) -> Iterator[RenderableType]:
         yield Text.assemble((f"{sign} {group.turn} ", style), names, (f"  {way}", FAINT))
 
 
-def _trouble(trouble: Trouble) -> Iterator[RenderableType]:
+def _trouble(trouble: Unreadable) -> Iterator[RenderableType]:
     text = f"{one_line(trouble.filename)}: {one_line(trouble.message)}"
     yield Text(text, f"bold {STYLES[Tone.BROKE]}", overflow="fold")
     if trouble.source is not None:

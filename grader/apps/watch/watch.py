@@ -14,7 +14,7 @@ from rich.console import Console
 
 from grader.apps.watch.display import Display, display_on
 from grader.apps.watch.file_events import ticks
-from grader.apps.watch.save import Round, play, stale
+from grader.apps.watch.save import Save, play, stale
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import SubmissionError
@@ -61,7 +61,7 @@ class Watcher:
     desk: Desk
     place: Place
     display: Display
-    last: Round | None = None
+    last: Save | None = None
     _gone: bool = False
 
     def look(self) -> None:
@@ -101,7 +101,7 @@ def watch(path: Path, *, only: Sequence[str], course: Path | None, settings: Set
         settings: what the operator chose.
 
     Raises:
-        OperatorError: the path, an id or the course is not as it should be.
+        UsageError: the path, an id or the course is not as it should be.
         IsolationError: no box can be opened.
     """
     home = Course.at(course) if course is not None else Course.around(path)

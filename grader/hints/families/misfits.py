@@ -9,7 +9,7 @@ from itertools import chain, combinations
 import torch
 from torch import Tensor
 
-from grader.checks.check import Trial
+from grader.checks.check import Check
 from grader.course.forward import Values
 from grader.hints.families.dimensions import BACK, called
 from grader.hints.inquiry import Inquiry
@@ -27,11 +27,11 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The error is that of a tensor and its sum along a line's dimension, and of no two of the arguments."""
     if inquiry.outcome is not Outcome.ERROR or any(verdict.outcome.scores for _, verdict in inquiry.decisive):
         return
-    trial, verdict = inquiry.decisive[0]
+    check, verdict = inquiry.decisive[0]
     fault = verdict.failure.fault if verdict.failure is not None else None
-    if fault is None or fault.message in _among_arguments(inquiry, trial):
+    if fault is None or fault.message in _among_arguments(inquiry, check):
         return
-    values = inquiry.scene_of(trial).values
+    values = inquiry.scene_of(check).values
     for line in inquiry.through:
         for whole, dim in _summed(line, values):
             lost = whole[:dim] + whole[dim + 1 :]
@@ -41,7 +41,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                     line,
                     f"In {quoted(line)}, or on the way back through it, there is a sum along dimension {dim}:"
                     " where it does not keep that dimension, it fits no more.",
-                    f"The error in case {trial.name} is that of {whole} and {lost} side by side.",
+                    f"The error in case {check.name} is that of {whole} and {lost} side by side.",
                 )
 
 
@@ -56,12 +56,12 @@ def _summed(line: Line, values: Values) -> Iterator[tuple[Shape, int]]:
             yield from ((whole, dim) for dim, size in enumerate(small) if size == 1 < whole[dim])
 
 
-def _among_arguments(inquiry: Inquiry, trial: Trial) -> frozenset[str]:
+def _among_arguments(inquiry: Inquiry, check: Check) -> frozenset[str]:
     """What torch says of any two of the arguments side by side.
 
     Only where matrices are multiplied does one turn a factor, and then one of them may stand here transposed.
     """
-    shapes = {tuple(value.shape) for value in trial.arguments.values() if isinstance(value, Tensor)}
+    shapes = {tuple(value.shape) for value in check.arguments.values() if isinstance(value, Tensor)}
     if any(isinstance(n, ast.MatMult) for line in inquiry.through for n in ast.walk(line.expression)):
         shapes |= {(*shape[:-2], shape[-1], shape[-2]) for shape in shapes if len(shape) > 1}
     return frozenset(chain.from_iterable(_refusals(*pair) for pair in combinations(shapes, 2)))

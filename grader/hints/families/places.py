@@ -65,8 +65,8 @@ def _says_enough(inquiry: Inquiry, wrong: list[Tensor]) -> bool:
 
 
 def _wrong(inquiry: Inquiry, view: View) -> Tensor:
-    truth = view.scene.gradients[inquiry.tensor]
-    return ~((view.answer - truth).abs() <= view.tolerance)
+    expected = view.scene.gradients[inquiry.tensor]
+    return ~((view.answer - expected).abs() <= view.tolerance)
 
 
 def _told(inquiry: Inquiry, view: View) -> Tensor:

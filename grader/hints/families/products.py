@@ -8,7 +8,7 @@ from itertools import permutations, product
 import torch
 from torch import Tensor
 
-from grader.checks.check import Trial
+from grader.checks.check import Check
 from grader.hints.inquiry import Inquiry
 from grader.hints.pieces import Part, parts
 from grader.hints.text import hint, quoted
@@ -31,8 +31,8 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     fault = next((verdict.failure for _, verdict in inquiry.decisive if verdict.failure is not None), None)
     if inquiry.outcome is not Outcome.ERROR or fault is None or fault.fault is None:
         return
-    trials = [trial for trial, _ in inquiry.tried if trial.decides]
-    factors = _factors(trials[0])
+    checks = [check for check, _ in inquiry.tried if check.decides]
+    factors = _factors(checks[0])
     for left, right in permutations(factors, 2) if len(factors) <= MOST_ARGUMENTS else ():
         for multiply in (torch.matmul, torch.mul):
             tried = [
@@ -41,7 +41,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                 if _refusal(multiply, factors[left], factors[right], t) == fault.fault.message
             ]
             for turn, part in product((t for t in TURNS if tried and t not in tried), parts(inquiry)):
-                if all(_is_share(inquiry, part, trial, (left, right), multiply, turn) for trial in trials):
+                if all(_is_share(inquiry, part, check, (left, right), multiply, turn) for check in checks):
                     yield hint(
                         "transposed",
                         part.line,
@@ -51,10 +51,10 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                     )
 
 
-def _factors(trial: Trial) -> Mapping[str, Tensor]:
+def _factors(check: Check) -> Mapping[str, Tensor]:
     return {
         name: value
-        for name, value in trial.arguments.items()
+        for name, value in check.arguments.items()
         if isinstance(value, Tensor) and value.dim() > 1 and value.is_floating_point()
     }
 
@@ -73,15 +73,15 @@ def _refusal(multiply: Multiply, one: Tensor, other: Tensor, turn: Turn) -> str 
 
 
 def _is_share(
-    inquiry: Inquiry, part: Part, trial: Trial, names: tuple[str, str], multiply: Multiply, turn: Turn
+    inquiry: Inquiry, part: Part, check: Check, names: tuple[str, str], multiply: Multiply, turn: Turn
 ) -> bool:
     """Whether a product of two arguments is one of a line's shares."""
-    truth = inquiry.scene_of(trial).mixed([(1.0, part.piece)])
-    if truth is None:
+    expected = inquiry.scene_of(check).mixed([(1.0, part.piece)])
+    if expected is None:
         return False
-    one, other = (trial.arguments[name].double() for name in names)
+    one, other = (check.arguments[name].double() for name in names)
     try:
-        found = multiply(*_turned(one, other, turn)).sum_to_size(truth.precise.shape)
+        found = multiply(*_turned(one, other, turn)).sum_to_size(expected.precise.shape)
     except RuntimeError:
         return False
-    return truth.admits(found)
+    return expected.admits(found)

@@ -75,12 +75,12 @@ class Case:
 
 
 def _cases(inquiry: Inquiry) -> Iterator[Case]:
-    for trial, verdict in inquiry.decisive:
+    for check, verdict in inquiry.decisive:
         if verdict.outcome is Outcome.WRONG_SHAPE and verdict.found_shape is not None:
-            scene = inquiry.scene_of(trial)
+            scene = inquiry.scene_of(check)
             answer = None if verdict.misshapen is None else verdict.misshapen.double()
-            expected = tuple(trial.truth.precise.shape)
-            yield Case(trial.name, scene, verdict.found_shape, expected, scene.values, answer)
+            expected = tuple(check.expected.precise.shape)
+            yield Case(check.name, scene, verdict.found_shape, expected, scene.values, answer)
 
 
 Cases = tuple[Case, ...]
@@ -200,8 +200,12 @@ def _factor(inquiry: Inquiry, cases: Cases, piece: Piece) -> Factor | None:
     if factor is None or not factor.named:
         return None
     for case, value in zip(cases, factor.values, strict=True):
-        truth = case.scene.mixed([(value, piece)])
-        if truth is None or case.answer is None or not truth.admits(case.answer.reshape(truth.precise.shape)):
+        expected = case.scene.mixed([(value, piece)])
+        if (
+            expected is None
+            or case.answer is None
+            or not expected.admits(case.answer.reshape(expected.precise.shape))
+        ):
             return None
     return factor
 

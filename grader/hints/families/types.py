@@ -49,8 +49,8 @@ def _coarse(inquiry: Inquiry) -> Iterator[Hint]:
     if allowed is None:
         return
     for view in inquiry.views:
-        truth = view.scene.gradients[inquiry.tensor]
-        if not bool(((view.answer - truth).abs() <= allowed * truth.abs() + view.tolerance).all()):
+        expected = view.scene.gradients[inquiry.tensor]
+        if not bool(((view.answer - expected).abs() <= allowed * expected.abs() + view.tolerance).all()):
             return
     name = str(dtype).removeprefix("torch.")
     yield hint(

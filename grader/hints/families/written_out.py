@@ -22,8 +22,8 @@ ORDER = 40
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The lecture's case is right and fresh ones are not."""
-    lecture = [verdict for trial, verdict in inquiry.decisive if trial.name == LECTURE]
-    fresh = [verdict for trial, verdict in inquiry.decisive if trial.name.startswith("fresh")]
+    lecture = [verdict for check, verdict in inquiry.decisive if check.name == LECTURE]
+    fresh = [verdict for check, verdict in inquiry.decisive if check.name.startswith("fresh")]
     if not lecture or not lecture[0].outcome.scores or all(verdict.outcome.scores for verdict in fresh):
         return
     if inquiry.outcome is Outcome.WRONG_VALUE:
@@ -115,12 +115,12 @@ def _first(part: Part, dim: int, size: int) -> Alteration:
 
 def _number_in_the_error(inquiry: Inquiry) -> Iterator[Hint]:
     """The error that a fresh case raised names a size that is the lecture's, and not that case's."""
-    for trial, verdict in inquiry.decisive:
+    for check, verdict in inquiry.decisive:
         if verdict.outcome is not Outcome.ERROR or verdict.failure is None:
             continue
         values = inquiry.known.scene(LECTURE).oracle.case.values
         lecture = {**dict(inquiry.sizes_in(values)), **dict(_all_sizes(values))}
-        here = {size for _, size in _all_sizes(inquiry.known.scene(trial.name).oracle.case.values)}
+        here = {size for _, size in _all_sizes(inquiry.known.scene(check.name).oracle.case.values)}
         for number in map(float, re.findall(r"\d+", verdict.failure.message)):
             names = [name for name, size in lecture.items() if size == number]
             if names and number not in here:
@@ -130,7 +130,7 @@ def _number_in_the_error(inquiry: Inquiry) -> Iterator[Hint]:
                     f"The number {number:g} is written out where `{names[0]}` belongs:",
                     "that works in the lecture's sizes alone.",
                     "Your answer is right in the lecture's case; the"
-                    f" error in case {trial.name} names {number:g}.",
+                    f" error in case {check.name} names {number:g}.",
                 )
                 return
 

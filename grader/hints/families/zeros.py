@@ -35,6 +35,6 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
 def _is_nothing(inquiry: Inquiry, view: View) -> bool:
     if not view.answer.any():
         return True
-    truth = view.scene.gradients[inquiry.tensor].abs().max()
+    expected = view.scene.gradients[inquiry.tensor].abs().max()
     # Where the truth vanishes, too, an answer of this size says nothing either way.
-    return view.right or bool(view.answer.abs().max() <= NOTHING * truth)
+    return view.right or bool(view.answer.abs().max() <= NOTHING * expected)

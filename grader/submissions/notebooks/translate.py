@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import Forward
-from grader.scorecard.model import Fault, Hint
+from grader.scorecard.model import Hint, StudentError
 from grader.submissions.notebooks.cell import Cell, Origin
 from grader.submissions.notebooks.matching import Effort, match
 from grader.submissions.notebooks.naming import Naming
@@ -49,7 +49,7 @@ class Origins:
         origin = self.lines.get(generated or 0)
         return origin.cell if origin else None
 
-    def fault(self, fault: Fault) -> Fault:
+    def fault(self, fault: StudentError) -> StudentError:
         """A fault with the student's own places in its message, its line and its traceback."""
         origin = self.lines.get(fault.line or 0)
         message = fault.message
@@ -59,7 +59,7 @@ class Origins:
             fault, message=message, line=self.line(fault.line), traceback=tuple(self._traces(fault))
         )
 
-    def _traces(self, fault: Fault) -> Iterator[str]:
+    def _traces(self, fault: StudentError) -> Iterator[str]:
         place = re.compile(re.escape(self.filename) + r":(\d+) in (.*)", re.S)
         for trace in fault.traceback:
             found = place.match(trace)

@@ -1,0 +1,64 @@
+"""The portable base: the same judge, boxes that are plain subprocesses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from grader.course.course import Course
+from grader.course.settings import Settings
+from grader.errors import IsolationError
+from grader.grading.judge import Judge, prepare_suites
+from grader.sandbox.open import require
+from grader.sandbox.portable import Subprocesses
+from tests.conftest import Desk
+
+STUBS = """
+import os, torch, time
+
+def dlogprobs(logprobs, Yb, n):
+    d = torch.zeros_like(logprobs)
+    d[range(n), Yb] = -1.0 / n
+    return d
+
+def dprobs(probs, dlogprobs):
+    time.sleep(60)
+
+def dcounts_sum_inv(counts, dprobs):
+    os._exit(0)
+
+def dcounts_sum(counts_sum, dcounts_sum_inv):
+    return -counts_sum**-2 * dcounts_sum_inv
+
+def dcounts(logits, Yb):
+    logits.requires_grad_()
+    torch.nn.functional.cross_entropy(logits, Yb).backward()
+"""
+
+
+@pytest.fixture(scope="module")
+def boxes() -> Iterator[Subprocesses]:
+    found = Subprocesses()
+    yield found
+    found.close()
+
+
+def test_grades_as_a_zygote_does(
+    boxes: Subprocesses, course: Course, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = Settings(time_limit_s=3)
+    judge = Judge(boxes, prepare_suites(course, course.select(["ex1_step_by_step"]), settings), settings)
+    outcomes = Desk(judge, tmp_path_factory.mktemp("student")).outcomes({"ex1_step_by_step": STUBS})
+    assert outcomes["dlogprobs"] == "exact"
+    assert outcomes["dprobs"] == "timed_out"
+    assert outcomes["dcounts_sum_inv"] == "crashed"
+    assert outcomes["dcounts_sum"] in ("exact", "close")
+    assert outcomes["dcounts"] == "forbidden"
+    assert outcomes["dC"] == "missing"
+
+
+def test_says_plainly_what_it_does_not_protect(boxes: Subprocesses) -> None:
+    isolation = boxes.isolation
+    assert isolation.layers[0] == "subprocess"
+    assert {"root", "network", "seccomp"} <= {layer.name for layer in isolation.missing}
+    with pytest.raises(IsolationError, match="answers could be read"):
+        require(boxes)
