@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from grader.batch.cpus import CpuPin, seats
 from grader.errors import UsageError
-from grader.grading.workshop import Workshop
+from grader.grading.workshop import Workshop, uncollected
 from grader.sandbox.open import Isolated, opener
 from grader.submissions import submission
 
@@ -88,17 +87,6 @@ def open_run(path: Path, workshop: Workshop, *, isolation: str) -> Iterator[Run]
         with uncollected():
             run = Run(workshop.judge(boxes), path, workshop)
         yield run
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the garbage collector out of a start, which makes no garbage worth the tenth of its time it takes."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from grader.batch.run import uncollected
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.grading.workshop import uncollected
 from grader.sandbox.open import Isolated, opener
 
 if TYPE_CHECKING:
