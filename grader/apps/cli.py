@@ -571,7 +571,7 @@ def _train_one(
 ) -> int:
     """Grade one submission and train with it; what was graded is kept before the training begins."""
     from grader.apps.training_progress import watched
-    from grader.batch.fingerprint import RunFingerprint
+    from grader.grading.fingerprint import RunFingerprint
     from grader.batch.run import open_run
     from grader.batch.store import ResultStore
     from grader.reports import table

@@ -15,7 +15,7 @@ from grader.sandbox.open import Isolated, opener
 from grader.submissions import submission
 
 if TYPE_CHECKING:
-    from grader.batch.fingerprint import RunFingerprint
+    from grader.grading.fingerprint import RunFingerprint
     from grader.batch.pool import WorkerPool
     from grader.batch.store import ResultStore
     from grader.batch.worker import TaskResult
@@ -121,7 +121,7 @@ def open_class(
         hidden = workshop.course.hidden
         places = seats(jobs)
         boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
-        from grader.batch.fingerprint import RunFingerprint
+        from grader.grading.fingerprint import RunFingerprint
         from grader.batch.pool import WorkerPool, can_inherit
         from grader.batch.worker import WorkerConfig
 

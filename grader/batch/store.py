@@ -4,7 +4,7 @@ Theory of operation
 ===================
 
 For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its
-*record*: the key (see :mod:`grader.batch.fingerprint`) the scorecard was made under, and a digest of each file.
+*record*: the key (see :mod:`grader.grading.fingerprint`) the scorecard was made under, and a digest of each file.
 Every file is written beside its place and moved there, the record last. So whatever happens at whatever moment, a
 result counts as kept only if its record names the right key and both files are whole, exactly as they were
 written; anything else is graded again.

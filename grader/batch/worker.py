@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from grader.batch.cpus import ANYWHERE, CpuPin
-from grader.batch.fingerprint import RunFingerprint
+from grader.grading.fingerprint import RunFingerprint
 from grader.batch.store import ResultStore
 from grader.errors import GraderError, IsolationError, UsageError
 from grader.grading.workshop import Workshop

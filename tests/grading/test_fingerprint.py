@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.batch.fingerprint import RunFingerprint
+from grader.grading.fingerprint import RunFingerprint
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.scorecard.model import Isolation, MissingLayer
