@@ -577,6 +577,7 @@ def _train_one(
     from grader.reports import table
 
     store, colour = ResultStore(out), sys.stdout.isatty()
+    assert submission.path is not None, "it was read from there"
     with open_run(submission.path, workshop, isolation=isolation) as run:
         store.open()
         boxes = run.judge.opener

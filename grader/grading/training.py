@@ -171,7 +171,8 @@ def _source(submission: Submission, course: Course, exercise: Exercise) -> Sourc
     handed_in = work.handed_in if work is not None else None
     if handed_in is None or handed_in.source is None:
         problem = (handed_in.problem if handed_in else None) or "found none"
-        raise SubmissionError(f"{submission.path}: expected a file {exercise.id}.py to train with, {problem}")
+        where = submission.path or submission.name
+        raise SubmissionError(f"{where}: expected a file {exercise.id}.py to train with, {problem}")
     return handed_in.source
 
 
