@@ -106,7 +106,9 @@ class Course:
         for name in ids:
             if name not in self.ids:
                 near = did_you_mean(name, list(self.ids))
-                raise UsageError(f"--exercise: expected one of {', '.join(self.ids)}, found {name!r}{near}")
+                raise UsageError(
+                    f"expected one of {', '.join(self.ids)}, found {name!r}{near}", setting="exercise"
+                )
 
     def reference(self, exercise: Exercise) -> Mapping[str, Callable[..., Any]] | None:
         """The instructor's solution of an exercise, by stub name; None where the course has none.

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Self
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading.fingerprint import RunFingerprint
-from grader.grading.prepared import PreparedCourse, one_thread
+from grader.grading.prepared import PreparedCourse, Stamp, one_thread
 from grader.sandbox.open import Isolated, opener
 from grader.submissions.submission import Submission
 
@@ -71,12 +71,14 @@ class Engine:
         with ExitStack() as stack:
             # What opens boxes imports torch while we do.
             boxes = stack.enter_context(opener(prepared.course.hidden, Isolated(isolation)))
-            self._set_up(prepared, boxes, reuse=reuse)
+            self._set_up(prepared, boxes, reuse=reuse, stamp=prepared.stamp())
             self._closing = stack.pop_all()
 
     @classmethod
     def over(cls, prepared: PreparedCourse, boxes: Opener, *, reuse: bool = False) -> Self:
         """An engine on what was prepared and opened elsewhere; closing it leaves both as they are.
+
+        It keeps to the course as it was prepared, because all results of a class must be of one course.
 
         Args:
             prepared: the course.
@@ -88,12 +90,14 @@ class Engine:
         engine._set_up(prepared, boxes, reuse=reuse)
         return engine
 
-    def _set_up(self, prepared: PreparedCourse, boxes: Opener, *, reuse: bool) -> None:
+    def _set_up(
+        self, prepared: PreparedCourse, boxes: Opener, *, reuse: bool, stamp: Stamp | None = None
+    ) -> None:
         self._prepared = prepared
         self._boxes = boxes
         self._reuse = reuse
         self._turn = threading.Lock()
-        self._stamp = prepared.stamp()
+        self._stamp = stamp
         self._judge = self._appointed()
 
     def _appointed(self) -> Judge:
@@ -188,6 +192,8 @@ class Engine:
 
     def _notice_edits(self) -> None:
         """Prepare the course anew if one of its files is not what it was."""
+        if self._stamp is None:
+            return
         stamp = self._prepared.stamp()
         if stamp != self._stamp:
             self._prepared = self._prepared.afresh()

@@ -23,7 +23,7 @@ PARTS_OF_A_PACKAGE = (".py", ".json", ".jinja", ".js", ".css")
 
 @dataclass(frozen=True)
 class RunFingerprint:
-    """Everything a run's results depend on beside the submissions: course, grader, versions, settings, isolation."""
+    """All that results depend on beside the submissions: course, grader, versions, settings, isolation."""
 
     digest: str
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -59,7 +59,6 @@ def prepare_suites(
     Raises:
         CourseError, UsageError: the course or the word list is broken.
     """
-    torch.set_num_threads(1)
     made: dict[int, tuple[Oracle, ...]] = {}
     suites = []
     for exercise in exercises:
@@ -89,8 +88,6 @@ class Judge:
         opener: opens boxes.
         suites: what the exercises are graded with.
         settings: what the operator chose.
-        fault: why the grader fails on whatever it is given, where it does: a scorecard then says so of every
-            gradient.
         exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
         memory: what became of functions the last time, where one person's work is graded again and again.
     """
@@ -98,7 +95,6 @@ class Judge:
     opener: Opener
     suites: tuple[ExerciseSuite, ...]
     settings: Settings
-    fault: str | None = None
     exercises: tuple[Exercise, ...] = ()
     memory: FunctionCache | None = None
 
@@ -113,6 +109,22 @@ class Judge:
         remembered = self._recollection(work)
         heard = dict(self._hear(work, remembered))
         results = tuple(self._exercise(b, work.get(b.exercise.id), heard, remembered) for b in self.suites)
+        return self._scorecard(submission, results)
+
+    def refuse(self, submission: Submission, reason: str) -> Scorecard:
+        """A scorecard that says of every gradient that the grader failed; the submission is not touched.
+
+        Args:
+            submission: whose.
+            reason: why the grader failed.
+        """
+        failed = FunctionResult(Failed(Outcome.GRADER_FAULT, reason))
+        heard = {(b.exercise.id, name): failed for b in self.suites for name in b.exercise.stubs}
+        plain = replace(self, memory=None)
+        results = tuple(plain._exercise(suite, None, heard, Reusable()) for suite in self.suites)
+        return self._scorecard(submission, results)
+
+    def _scorecard(self, submission: Submission, results: tuple[ExerciseResult, ...]) -> Scorecard:
         return Scorecard(
             schema=SCHEMA_ID,
             submission=SubmissionId(submission.name, submission.digest),
@@ -154,8 +166,6 @@ class Judge:
     def _function(
         self, suite: ExerciseSuite, function: Function, work: Work | None, runner: Runner
     ) -> FunctionResult:
-        if self.fault is not None:
-            return FunctionResult(Failed(Outcome.GRADER_FAULT, self.fault))
         if work is None:
             return FunctionResult(Failed(Outcome.MISSING, f"no file {suite.exercise.id}.py"))
         handed_in = work.handed_in

@@ -26,6 +26,7 @@ from grader.course.settings import Settings
 from grader.errors import SubmissionError, UsageError
 from grader.grading.network import Network
 from grader.grading.plan import limits_of
+from grader.grading.prepared import one_thread
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.batches import STOPPED, Batches
 from grader.sandbox.box import Box, BoxDied
@@ -134,8 +135,8 @@ class Trainer:
             SubmissionError: the submission's file cannot be run, or has no function that trains.
             IsolationError: no box can be opened.
         """
-        torch.set_num_threads(1)
         with (
+            one_thread(),
             Box(boxes.open(self.limits), self.limits) as box,
             Companion(self.oracle) as companion,
         ):
@@ -161,7 +162,9 @@ def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
     found = [(e, f) for e in exercises for f in e.functions if f.descent is not None]
     if len(found) != 1:
         what = ", ".join(exercise.id for exercise, _ in found) or "none"
-        raise UsageError(f"{course.root}: expected one exercise that trains (or --exercise), found {what}")
+        raise UsageError(
+            f"{course.root}: expected one exercise that trains (or one that is named), found {what}"
+        )
     return found[0]
 
 

@@ -41,7 +41,7 @@ def opener(hidden: Sequence[Path], isolation: Isolated) -> Iterator[Opener]:
     boxes: Opener = Zygote(hidden) if sys.platform == "linux" else Subprocesses()
     try:
         if isolation is Isolated.STRICT:
-            require(boxes, "--isolation strict: nothing is graded, because ")
+            require(boxes, "isolation strict: nothing is graded, because ")
         yield boxes
     finally:
         boxes.close()
