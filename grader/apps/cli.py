@@ -311,7 +311,7 @@ def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: 
         scorecard = ResultStore(out).richer(run.grade())
         ResultStore(out).keep(scorecard, None)
     if form == "json":
-        click.echo(scorecard.as_json(), nl=False)
+        click.echo(scorecard.to_json(), nl=False)
     else:
         click.echo(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
         click.echo(f"Scorecards: {ResultStore(out).path(scorecard.submission.name, '.html')}")
