@@ -316,4 +316,4 @@ def unmatched(
 def notices(matches: Matches, kind: str) -> Iterator[str]:
     """What was left out, one sentence each."""
     for name, why in matches.lost:
-        yield f"--report {kind}: {one_line(name)} is not in the gradebook: {why}"
+        yield f"report {kind}: {one_line(name)} is not in the gradebook: {why}"

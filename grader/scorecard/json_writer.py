@@ -49,6 +49,21 @@ def _scalar(value: Any) -> str:
     return WORDS[value] if value is None or kind is bool else _encode(value)
 
 
+def encodable(text: str) -> str:
+    """JSON text that can be encoded as UTF-8.
+
+    A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its backslash form is
+    JSON's own escape for it, so the text still parses to the same string. Two that belong together become the one
+    character that whoever parses the escapes makes of them.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return joined.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
+
+
 def plain(value: Any) -> Any:
     """A value as ``json.loads`` would make it; a number that is not finite as null."""
     kind: Any = type(value)

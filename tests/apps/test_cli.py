@@ -350,7 +350,7 @@ def test_all_that_keeps_reports_from_being_is_told_at_once(grade: Shell, tmp_pat
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/ex2_cross_entropy.py").write_text("")
     _, _, err = grade("mine", "--report", "classroom50=x", "--report", "junit=nowhere/x")
-    assert "expected the time of the graded commit, --commit-time, found none; nowhere/x: cannot be" in err
+    assert "expected the time of the graded commit (commit_time), found none; nowhere/x: cannot be" in err
 
 
 def test_a_report_may_go_beside_the_scorecards(grade: Shell, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class Court:
         """The scorecard of a folder, if nothing outside was touched and every report can be written."""
         before = self.outside.fingerprint()
         card = self._judge.grade(submission.read(folder, IDS))
-        texts = [card.as_json(), *(render(card) for render in files().values())]
+        texts = [card.to_json(), *(render(card) for render in files().values())]
         assert not any(self.outside.token in text for text in texts), "a canary was read"
         assert self.outside.fingerprint() == before, "a file was changed"
         assert not self.outside.called(), "a server was reached"

@@ -51,7 +51,7 @@ def test_a_mistake_costs_what_it_must_and_is_named(desk: Desk, mistake: Mistake)
 
 
 def test_nothing_but_seconds_differs_between_runs(desk: Desk) -> None:
-    one, two = (without_seconds(json.loads(desk.grade({EXERCISE: FAST}).as_json())) for _ in range(2))
+    one, two = (without_seconds(json.loads(desk.grade({EXERCISE: FAST}).to_json())) for _ in range(2))
     assert one == two
 
 
