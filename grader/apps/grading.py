@@ -117,7 +117,7 @@ class Grading:
             scorecard = store.richer(engine.grade(found.read(prepared.course.ids, prepared.ids)))
             store.keep(scorecard, None)
         if self.output.form == "json":
-            console.say(scorecard.as_json(), nl=False)
+            console.say(scorecard.to_json(), nl=False)
         else:
             console.say(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
             console.say(f"Scorecards: {store.path(scorecard.submission.name, '.html')}")

@@ -79,9 +79,10 @@ def group(
         make: makes the object, called with the options' values by their names.
         options: the options, in the order in which help shows them.
     """
-    taken: list[str] = []
 
     def decorate(command: Command) -> Command:
+        taken: list[str] = []
+
         @functools.wraps(command)
         def gathered(*arguments: Any, **values: Any) -> Any:
             own = {parameter: values.pop(parameter) for parameter in taken}

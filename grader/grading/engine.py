@@ -134,6 +134,11 @@ class Engine:
         return self._boxes
 
     @property
+    def judge(self) -> Judge:
+        """What compares answers and writes scorecards."""
+        return self._judge
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the exercises that are graded, in the course's order."""
         return self._prepared.ids
