@@ -16,6 +16,7 @@ submission, and closing it ends every process it started.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Self
 
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.errors import IsolationError, SubmissionError
 from grader.grading.fingerprint import RunFingerprint
 from grader.grading.prepared import PreparedCourse, Stamp, one_thread
 from grader.sandbox.open import Isolated, opener
@@ -97,6 +99,7 @@ class Engine:
         self._boxes = boxes
         self._reuse = reuse
         self._turn = threading.Lock()
+        self._closed = False
         self._stamp = stamp
         self._judge = self._appointed()
 
@@ -121,6 +124,7 @@ class Engine:
     def close(self) -> None:
         """End every process that the engine started. A submission that is being graded is waited for."""
         with self._turn:
+            self._closed = True
             self._closing.close()
 
     @property
@@ -166,9 +170,11 @@ class Engine:
 
         Raises:
             SubmissionError: there is nothing at the path.
-            IsolationError: no box can be opened.
+            IsolationError: no box can be opened, or the engine is closed.
         """
         with self._turn, one_thread():
+            if self._closed:
+                raise IsolationError("the engine is closed; open another to grade with")
             self._notice_edits()
             judge = self._judge
             if exercises:
@@ -193,6 +199,8 @@ class Engine:
         """
         if isinstance(submission, Submission):
             return submission
+        if not os.path.lexists(submission):
+            raise SubmissionError(f"{submission}: no such file or folder")
         return Submission.from_path(Path(submission), self._prepared.course, self._prepared.only)
 
     def _notice_edits(self) -> None:
