@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: alice test lint bench clean
+.PHONY: alice test lint system bench clean
 
 alice: $(VENV)/installed
 	$(BIN)/grade submissions/alice
 
-test: $(VENV)/ready lint
+test: $(VENV)/ready system lint
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/ready
@@ -18,6 +18,10 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/grade audit
+
+# A browser and jq, which some tests want; installed where that can be done.
+system:
+	.ci/system
 
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py

@@ -16,12 +16,25 @@ from grader.grading.prepared import PreparedCourse
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 from grader.submissions import submission
+from tests.wanted import tool
 
 ROOT = Path(__file__).parent.parent
 
 # No test asserts on a time, and so neither do properties: a busy machine takes as long as it takes.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what our own marks mean."""
+    config.addinivalue_line("markers", "wants(*tools): needs these tools of tests/wanted.py, or is skipped")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test for want of a tool, or fail it where nothing may be wanting."""
+    for mark in item.iter_markers("wants"):
+        for name in mark.args:
+            tool(name)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.wanted import ALL_LAYERS
+from tests.wanted import NO_SKIPS
 from tests.workflows import Job, read, steps
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,6 @@ WORKFLOWS = {
 EXERCISES = "ex1_step_by_step ex2_cross_entropy"
 """Those that are graded here; a course may get more."""
 TAKE = "Take its Python files and notebooks, and no link"
-needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which GitHub's runners have")
 
 
 def runs() -> list[tuple[str, dict[str, Any]]]:
@@ -382,7 +381,7 @@ def commented(job: Job) -> str:
     return (job.temp / "comment.md").read_text("utf-8")
 
 
-@needs_jq
+@pytest.mark.wants("jq")
 def test_a_comment_is_made_of_checked_scorecards(comment: Job, graded: Graded) -> None:
     """With its mark, so that the next one takes its place."""
     shutil.copy(graded[0].workspace / "scorecards" / "bob.json", comment.temp / "scorecards")
@@ -392,7 +391,7 @@ def test_a_comment_is_made_of_checked_scorecards(comment: Job, graded: Graded) -
     assert not (comment.workspace / "x").exists()
 
 
-@needs_jq
+@pytest.mark.wants("jq")
 def test_a_forged_scorecard_makes_no_comment(comment: Job) -> None:
     """The step fails before anything is posted."""
     (comment.temp / "scorecards" / "bob.json").write_text('{"score": "<img src=x>"}')
@@ -401,7 +400,7 @@ def test_a_forged_scorecard_makes_no_comment(comment: Job) -> None:
     assert comment.run(named["Write the comment"]).returncode == 2
 
 
-@needs_jq
+@pytest.mark.wants("jq")
 @pytest.mark.parametrize(
     "file",
     [
@@ -417,7 +416,7 @@ def test_who_changes_more_than_submissions_gets_no_score(comment: Job, file: dic
     assert "changes 1 files outside `submissions/`" in text and "Backprop" not in text
 
 
-@needs_jq
+@pytest.mark.wants("jq")
 def test_without_a_pull_request_of_that_commit_nothing_is_posted(comment: Job) -> None:
     """The number comes from GitHub and the run's own commit, never from the artifact."""
     (Path(comment.environment["DATA"]) / "pulls.json").write_text(
@@ -430,8 +429,8 @@ def test_without_a_pull_request_of_that_commit_nothing_is_posted(comment: Job) -
     assert all(step["if"] == "steps.find.outputs.number != ''" for step in later)
 
 
-def test_our_own_tests_run_where_every_layer_is_to_be_had() -> None:
+def test_our_own_tests_run_where_all_that_they_want_is_to_be_had() -> None:
     job = read((ROOT / ".github/workflows/test.yml").read_text("utf-8"))["jobs"]["test"]
     scripts = [step.get("run", "") for step in job["steps"]]
-    assert job["env"] == {ALL_LAYERS: "1"}
+    assert job["env"] == {NO_SKIPS: "1"}
     assert "kernel.apparmor_restrict_unprivileged_userns=0" in scripts[scripts.index(".ci/run") - 1]

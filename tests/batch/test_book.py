@@ -8,8 +8,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -24,6 +22,7 @@ from grader.reports import book_csv, book_html
 from grader.reports.book import Book, Entry, GradebookRow, Interner, Student
 from grader.scorecard.model import Hint, Outcome, SubmissionId
 from grader.submissions.discover import Found
+from tests.browser import browse
 from tests.reports.builders import HOSTILE, exercise, gradient, hostile, perfect, sample, scorecard, untouched
 
 HINT = Hint("missing_path", "A path is missing.", "counts_sum = counts.sum(1, keepdim=True)")
@@ -205,8 +204,6 @@ def test_the_roster_comes_first_in_its_own_order() -> None:
     ]
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 PROBE = """
 <script>
 const key = (selector) => document.querySelector(selector);
@@ -233,18 +230,13 @@ def in_a_browser(book: Book, probe: str, folder: Path) -> dict:
     allowed = book_html.render(book).replace("script-src '", f"script-src 'sha256-{digest}' '", 1)
     probed = allowed.replace("</body>", f"{probe.strip()}</body>")
     (folder / "gradebook.html").write_text(probed, "utf-8")
-    command = [
-        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=10000", "--dump-dom", f"file://{folder / 'gradebook.html'}",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = re.search(r"<title>(.*?)</title>", done.stdout)
+    said = browse(folder / "gradebook.html", folder / "profile", "--virtual-time-budget=10000", "--dump-dom")
+    found = re.search(r"<title>(.*?)</title>", said)
     assert found is not None
     return json.loads(unescape(found[1]))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
+@pytest.mark.wants("browser")
 def test_a_browser_sorts_and_searches_a_thousand_rows(tmp_path: Path) -> None:
     made = [replace(CLASS[i % 3], submission=SubmissionId(f"s{i:04}", "d")) for i in range(1000)]
     said = in_a_browser(bound(*made), PROBE, tmp_path)
@@ -273,7 +265,7 @@ window.addEventListener("load", () => {
 """
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
+@pytest.mark.wants("browser")
 def test_a_browser_sorts_and_finds_names_with_accents(tmp_path: Path) -> None:
     """As people do: archives made on a Mac have an accent as a character of its own."""
     names = ("Zimmer", "Øyvind", "Zoe\u0308", "Äbel", "Zo\u00eb B", "adam")

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from grader.batch.cpus import ANYWHERE, CpuPin, cores, seats
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity"), reason="this system does not tell which processors there are"
+pytestmark = only_where(
+    hasattr(os, "sched_getaffinity"), "this system does not tell which processors there are"
 )
 
 TELL = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +12,7 @@ from grader.reports import html
 from grader.reports.error_map import Heat
 from grader.reports.wording import Tone
 from grader.scorecard.model import ErrorMap, Outcome, Worst
+from tests.browser import browse
 from tests.reports.builders import (
     HOSTILE,
     exercise,
@@ -279,28 +277,14 @@ def test_colours_reach_contrast_aa():
             assert min(_contrast(colours[ink], colours[ground]) for ink in ("ink", "muted")) >= 4.5, ground
 
 
-def _browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
-def _browse(page: Path, profile: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
-    command = [
-        str(_browser()), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={profile}", *options, page.as_uri(),
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, timeout=120, check=True)
-
-
-@pytest.mark.skipif(_browser() is None, reason="no chromium or chrome on the path to open the page with")
+@pytest.mark.wants("browser")
 def test_a_browser_opens_the_page(tmp_path):
     """A real browser builds the page we meant, and draws something."""
     page = tmp_path / "sample.html"
     page.write_text(html.render(sample()), "utf-8")
-    dom = _browse(page, tmp_path / "profile", "--dump-dom").stdout.decode("utf-8")
+    dom = browse(page, tmp_path / "profile", "--dump-dom")
     meant, built = Page(html.render(sample())), Page(re.sub(r"></(path|rect)>", "/>", dom))
     assert [tag for tag, _ in built.tags] == [tag for tag, _ in meant.tags]
     picture = tmp_path / "sample.png"
-    _browse(page, tmp_path / "profile", "--window-size=800,1200", f"--screenshot={picture}")
+    browse(page, tmp_path / "profile", "--window-size=800,1200", f"--screenshot={picture}")
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000

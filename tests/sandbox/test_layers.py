@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,14 +22,14 @@ import pytest
 
 from grader.sandbox import layers
 from grader.sandbox.layers import Layer, seccomp
-from tests.wanted import ALL_LAYERS, not_to_be_had
+from tests.wanted import NO_SKIPS, PYTHON, not_to_be_had, only_where, tool
 
 REPO = Path(__file__).resolve().parents[2]
 NAMES = [layer.name for layer in layers.layers()]
 NAMESPACES = ("user", "network", "ipc", "processes", "root")
 NOBODY = 65534
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the layers are Linux's")
+pytestmark = only_where(sys.platform.startswith("linux"), "the layers are Linux's")
 
 DRIVER = """
 import json, os, sys
@@ -208,12 +207,8 @@ def public_python(public_path: Path) -> str:
     """A Python that every user may run, with the packages of this one."""
     if not _closed(Path(sys.executable).resolve()):
         return sys.executable
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    found = shutil.which(name, path="/usr/bin:/usr/local/bin")
-    if found is None:
-        pytest.skip(f"an ordinary user may not run this Python, and there is no {name} of the system")
-    subprocess.run([found, "-m", "venv", "--without-pip", public_path / "env"], check=True)
-    packages = public_path / "env" / "lib" / name / "site-packages"
+    subprocess.run([tool("system python"), "-m", "venv", "--without-pip", public_path / "env"], check=True)
+    packages = public_path / "env" / "lib" / PYTHON / "site-packages"
     packages.rmdir()
     packages.symlink_to(sysconfig.get_path("purelib"))
     return str(public_path / "env" / "bin" / "python")
@@ -325,7 +320,7 @@ RAW = (
 KILLED = -signal.SIGSYS
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="these numbers are x86_64's")
+@only_where(os.uname().machine == "x86_64", "these numbers are x86_64's")
 @pytest.mark.parametrize(
     ("call", "said", "status"),
     [
@@ -621,10 +616,10 @@ def test_layers_import_nothing_of_the_grader_but_layers() -> None:
                 assert str(node.module).startswith("grader.sandbox.layers"), path.name
 
 
-@pytest.mark.parametrize(("all_layers", "ends"), [("1", pytest.fail.Exception), ("0", pytest.skip.Exception)])
-def test_what_is_missing_fails_where_every_layer_must_be_had(
-    all_layers: str, ends: type[BaseException], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("no_skips", "ends"), [("1", pytest.fail.Exception), ("0", pytest.skip.Exception)])
+def test_a_layer_that_is_missing_fails_where_nothing_may_be_skipped(
+    no_skips: str, ends: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ALL_LAYERS, all_layers)
+    monkeypatch.setenv(NO_SKIPS, no_skips)
     with pytest.raises(ends, match="seccomp is not to be had here: no such kernel"):
         needs(Report([], {"seccomp": "no such kernel"}), "seccomp")

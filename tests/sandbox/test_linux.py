@@ -13,10 +13,9 @@ from grader.errors import IsolationError
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.process import Limits
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="boxes are forked from a parent on Linux alone"
-)
+pytestmark = only_where(sys.platform == "linux", "boxes are forked from a parent on Linux alone")
 
 LIMITS = Limits(30.0, 1024)
 

@@ -22,6 +22,7 @@ from grader.sandbox.replies import BYTES_KEPT, WORDS_KEPT, Reply, read_answer, w
 from grader.sandbox.requests import REPLIES_BYTES, Calls, no_replies
 from grader.submissions.source import Source
 from tests.sandbox.test_frames import Genuine, box
+from tests.wanted import only_where
 
 SOURCE = Source("work.py", b"def dx(x, y=0):\n    return x * 2\n")
 
@@ -184,7 +185,7 @@ def dx(x):
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="boxes are forked from a parent on Linux alone")
+@only_where(sys.platform == "linux", "boxes are forked from a parent on Linux alone")
 def test_who_draws_draws_the_same_whichever_parent_the_box_has() -> None:
     """A run that was interrupted goes on with other parents of boxes, and to the same bytes."""
     limits, found = Limits(60, 2048), set()

@@ -253,8 +253,8 @@ def test_as_a_student_runs_it(tmp_path: Path) -> None:
     assert re.search(r"^wrong value", result.stdout, re.M)
 
 
+@pytest.mark.wants("xdist")
 def test_with_several_workers(tmp_path: Path) -> None:
-    pytest.importorskip("xdist")
     for name in (EX2, EX3):
         (tmp_path / f"{name}.py").write_bytes((ROOT / f"submissions/alice/{name}.py").read_bytes())
     result = run(tmp_path, "-n", "2")

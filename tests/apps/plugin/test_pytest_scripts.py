@@ -237,9 +237,9 @@ def test_another_plugin_s_notebooks_stay_with_it(me: Student) -> None:
     assert len(collected(me.runs("--collect-only", "-q", path))) == 1 + 38
 
 
+@pytest.mark.wants("xdist")
 def test_a_notebook_s_tests_with_several_workers(tmp_path: Path) -> None:
     """As a student runs it, with nothing heavy imported before something is graded."""
-    pytest.importorskip("xdist")
     (tmp_path / "part4.ipynb").write_bytes(stored("lecture"))
     (tmp_path / "conftest.py").write_text(
         "import sys\ndef pytest_collection_finish():\n    assert 'torch' not in sys.modules\n"
