@@ -27,12 +27,13 @@ EXERCISES = COURSE.exercises
 IDS = COURSE.ids
 
 ODD_LINES = (
-    "x = 0x" + "f" * 4000, "y = x[0x" + "f" * 4000 + "]", "%%time", "!ls", "%matplotlib inline", "def f(:", "return",
+    "x = 0x" + "f" * 4000, "y = x[0x" + "f" * 4000 + "]", "%%time", "!ls", "%matplotlib inline", "def f(:",
     "if __name__ == '__main__':", "for i in range(10):", "with torch.no_grad():", "    dlogits = dprobs * probs",
-    "    loss.backward()", "# Exercise 1", "# exercise 2: again", "def ddlogits(a, b):", "    raise", "lambda: (yield)",
+    "    loss.backward()", "# Exercise 1", "# exercise 2: again", "def ddlogits(a, b):", "    raise", "return",
     "dlogits += 1", "a, b = b, a", "global x", "del dlogits", "x = y = z", "(" * 150, ")" * 150, "f'{x!r:{y}}'",
-    "match x:", "    case {**rest}:", "async def f():", "class A:", "    d = 1", "@d", "x: int = 3", "dh[0] = dh[1]",
-    "print(", "'''", '"""', "\\", "\tx = 1", "\ufeff", "x = \ud800", "e\u0301 = 1", "1e999", "1_000j", "...", "*a, = b",
+    "match x:", "    case {**rest}:", "async def f():", "class A:", "    d = 1", "@d", "x: int = 3", "1e999",
+    "print(", "'''", '"""', "\\", "\tx = 1", "\ufeff", "x = \ud800", "e\u0301 = 1", "1_000j", "...", "*a, = b",
+    "lambda: (yield)", "dh[0] = dh[1]",
 )  # fmt: skip
 
 
@@ -55,7 +56,12 @@ def read(filename: str, content: bytes) -> None:
 def notebook(cells: Sequence[str]) -> bytes:
     """A notebook of code cells and, every fourth, markdown."""
     made = [
-        {"cell_type": "markdown" if number % 4 == 3 else "code", "source": text, "metadata": {}, "outputs": []}
+        {
+            "cell_type": "markdown" if number % 4 == 3 else "code",
+            "source": text,
+            "metadata": {},
+            "outputs": [],
+        }
         for number, text in enumerate(cells)
     ]
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()

@@ -7,6 +7,7 @@ Only rewritings that hold for all values are made: ``a - b`` is ``a + -1 * b``, 
 from __future__ import annotations
 
 import ast
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,8 +88,8 @@ def _text(expression: ast.expr) -> str:
     try:
         return ast.dump(expression)[:TEXT_LIMIT]
     except ValueError:  # Python writes no integer of more than some thousand digits in decimal
-        words = (word for node in ast.walk(expression) for word in _words(node))
-        return " ".join(itertools.islice(words, TEXT_LIMIT))[:TEXT_LIMIT]
+        words = " ".join(word for node in ast.walk(expression) for word in _words(node))
+        return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _words(node: ast.AST) -> Iterator[str]:
