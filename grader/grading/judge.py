@@ -169,6 +169,8 @@ class Judge:
         if work is None:
             return FunctionResult(Failed(Outcome.MISSING, f"no file {suite.exercise.id}.py"))
         handed_in = work.handed_in
+        if handed_in.is_ours:
+            return FunctionResult(Failed(Outcome.GRADER_FAULT, f"{handed_in.filename}: {handed_in.problem}"))
         if handed_in.problem is not None or handed_in.source is None:
             fault = StudentError("UnreadableFile", f"{handed_in.filename}: {handed_in.problem}", None, ())
             return FunctionResult(Failed(Outcome.ERROR, fault.message, fault))

@@ -34,12 +34,14 @@ class HandedIn:
 
     Exactly one of these is there: ``source``, the stubs as they are; ``script``, a notebook or a script in the
     lecture's style, still to be read for its stubs; or ``problem``, why it cannot be taken, in words.
+    ``is_ours`` says that the problem is a fault of the grader's, for which a student loses no point.
     """
 
     filename: str
     source: Source | None = None
     script: bytes | None = field(default=None, repr=False)
     problem: str | None = None
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
