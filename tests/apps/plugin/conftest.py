@@ -34,6 +34,9 @@ class Recorder(Engine):
         self.graded.extend(exercises)
         return super().grade(submission, exercises)
 
+    def close(self) -> None:
+        """Stay open: the same engine serves the next run of pytest."""
+
 
 class Student:
     """A student's folder, and pytest run in it."""
