@@ -37,7 +37,7 @@ def _part(place: tuple[int, ...], returns: str, called: Called) -> Answer:
     if found is not None:
         return found
     what = called.answer.description if isinstance(called.answer, Other) else "one tensor"
-    return Failed(Outcome.NOT_A_TENSOR, f"returned {what}, expected {returns}")
+    return Failed(Outcome.NOT_A_TENSOR, f"returned {what}, expected {returns}", found=what)
 
 
 @dataclass(frozen=True)

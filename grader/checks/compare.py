@@ -65,14 +65,14 @@ def compare(
             return Verdict(outcome, failure=answer)
         case Other(description=description):
             message = f"returned {description}, expected a tensor"
-            return Verdict(Outcome.NOT_A_TENSOR, failure=Failed(Outcome.NOT_A_TENSOR, message))
+            failure = Failed(Outcome.NOT_A_TENSOR, message, found=description)
+            return Verdict(Outcome.NOT_A_TENSOR, failure=failure)
         case Described(dtype=dtype, shape=shape):
             if "float" in dtype:  # so many numbers that they were not sent
                 return Verdict(Outcome.WRONG_SHAPE, found_shape=shape)
             message = f"returned a tensor of {dtype}, expected floating-point numbers"
-            return Verdict(
-                Outcome.WRONG_DTYPE, found_shape=shape, failure=Failed(Outcome.WRONG_DTYPE, message)
-            )
+            failure = Failed(Outcome.WRONG_DTYPE, message, found=dtype)
+            return Verdict(Outcome.WRONG_DTYPE, found_shape=shape, failure=failure)
         case Returned(tensor=tensor):
             return _compare_tensors(tensor, expected, strict_shapes=strict_shapes, derived=derived)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -46,6 +47,15 @@ def hint(kind: str, line: Line | None, *sentences: str) -> Hint:
     return Hint(
         kind, " ".join(sentence for sentence in sentences if sentence), line.step.source if line else None
     )
+
+
+def quoted_names(hint: Hint, names: Iterable[str]) -> Iterator[str]:
+    """Those of some tensors' names that a hint quotes, themselves or as their gradients' names.
+
+    A hint's message sets code between backquotes, as :func:`quoted` does.
+    """
+    code = " ".join([*re.findall(r"`([^`]*)`", hint.message), hint.forward_line or ""])
+    yield from (name for name in names if re.search(rf"(?<!\w)d?{re.escape(name)}(?!\w)", code))
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

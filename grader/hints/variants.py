@@ -121,7 +121,7 @@ def _screened(
     """The variants that some factor takes near the answer in the main view, alone or beside other shares."""
     answer = inquiry.main.answer.flatten()
     for others, target, rows in _targets(inquiry, shelf, whole, lacking):
-        if not rows or float(target.abs().max()) <= COARSE * float(answer.abs().max()):
+        if float(target.abs().max()) <= COARSE * float(answer.abs().max()):
             continue
         # Least squares for one factor: what is left of the target is told by its angle to the variant.
         along = shelf.rows[rows] @ target
@@ -136,7 +136,7 @@ def _targets(
 ) -> Iterator[tuple[Sequence[Part], Tensor, list[int]]]:
     """What which rows are held against: the answer, or what the other shares, or most of them, leave of it."""
     answer = inquiry.main.answer.flatten()
-    yield (), answer, list(range(len(shelf.variants)))
+    yield (), answer, list(range(len(shelf.variants)))  # there are some, or nobody would ask
     shares = {part.piece: inquiry.main.scene.get(part.piece) for part in whole}
     for part in whole if len(whole) > 1 else ():
         rows = [
@@ -145,8 +145,9 @@ def _targets(
             if variant.others and variant.part.piece == part.piece
         ]
         for others in _beside(part, whole, lacking):
-            there = [shares[other.piece] for other in others]
-            yield others, answer - torch.stack([s.flatten() for s in there if s is not None]).sum(0), rows
+            there = [share for other in others if (share := shares[other.piece]) is not None]
+            if rows and len(there) == len(others):
+                yield others, answer - torch.stack([share.flatten() for share in there]).sum(0), rows
 
 
 def _beside(part: Part, whole: Sequence[Part], lacking: bool) -> Iterator[Sequence[Part]]:

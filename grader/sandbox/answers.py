@@ -53,13 +53,15 @@ class Failed:
     """No answer: the stub raised, or its box ran out of time, ran out of memory or died.
 
     ``fault`` is the student's exception where there is one; ``message`` says what happened otherwise;
-    ``step`` is how far a call that trains had come when it was last heard of.
+    ``step`` is how far a call that trains had come when it was last heard of;
+    ``found`` is what came back in place of a tensor of floating-point numbers.
     """
 
     outcome: Outcome
     message: str
     fault: StudentError | None = None
     step: int | None = None
+    found: str | None = None
 
 
 Answer = Returned | Described | Other | Failed

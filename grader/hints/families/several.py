@@ -68,7 +68,7 @@ class Table:
         count = 1
         for group in groups:
             count *= len(group)
-        if count > MOST_CHOICES:
+        if not 0 < count <= MOST_CHOICES:  # 0 where one share comes out in no way at all
             return None
         choices = tuple(choice for group in groups for choice, _ in group)
         rows = torch.stack([row.flatten() for group in groups for _, row in group])
