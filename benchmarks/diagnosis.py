@@ -64,7 +64,7 @@ def shares(judge: Judge, text: str, rounds: int) -> tuple[float, float]:
             before = cpu_s()
             for _ in range(4):  # the system counts in hundredths of a second
                 for suite in judge.suites:
-                    suite.forget()  # or the second of two that fail alike would be diagnosed for nothing
+                    suite.cache.forget()  # or the second of two that fail alike would be diagnosed for nothing
                 judge.grade(work)
             return (cpu_s() - before) / 4 * 1000
 
