@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import prepare_suites
+from grader.grading.suites import prepare_suites
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses

@@ -95,7 +95,7 @@ class Student:
         """Save a file, and have it graded and drawn."""
         (self.folder / name).write_bytes(content)
         for suite in self.engine.judge.suites:
-            suite.forget()  # what one has just written comes back for the first time
+            suite.cache.forget()  # what one has just written comes back for the first time
         work = submission.read(self.folder, self.engine.ids)
         self.last = play(self.engine, work, self.last)
         self._console.print(screen.page(self.last, "12:00:00"))

@@ -12,9 +12,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from grader.checks.cache import Checked, FunctionReply
 from grader.checks.check import Check
-from grader.checks.compare import NOT_RUN, Verdict, compare
-from grader.checks.suite import Asked, ExerciseSuite, Told
+from grader.checks.compare import NOT_RUN, Verdict
+from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import Exercise, Function
 from grader.course.forward import did_you_mean
 from grader.grading.incremental import FLEETING
@@ -50,8 +51,8 @@ class FunctionResult:
     output: str | None = None
     seconds: float = 0.0
     called: tuple[Called, ...] = ()
-    asked: Asked = field(default_factory=dict)
-    told: Told | None = None
+    asked: Checked = field(default_factory=dict)
+    told: FunctionReply | None = None
 
     @cached_property
     def deciding(self) -> Verdict:
@@ -196,18 +197,21 @@ def _asked(exercise: Exercise, name: str, stub: Stub) -> Iterator[str]:
 
 
 def _asked_of(
-    suite: ExerciseSuite, function: Function, parameters: frozenset[str], reply: Reply, told: Told | None
-) -> Asked:
+    suite: ExerciseSuite,
+    function: Function,
+    parameters: frozenset[str],
+    reply: Reply,
+    told: FunctionReply | None,
+) -> Checked:
     """Everything asked of a function, checked; once for all submissions of which the same came back."""
-    known = suite.asked.get(told) if told else None
-    if known is None:
-        known = {
+
+    def check() -> Checked:
+        return {
             ask: tuple(_verdicts(suite.exercise, suite.checks(ask, parameters), reply.called))
             for ask in function.asks
         }
-        if told:
-            suite.asked[told] = known
-    return known
+
+    return suite.cache.verdicts(told, check)
 
 
 def _verdicts(
@@ -218,6 +222,4 @@ def _verdicts(
         if check.call >= len(called):
             yield check, NOT_RUN
         else:
-            answer = check.extract(called[check.call])
-            strict = exercise.strict_shapes
-            yield check, compare(answer, check.expected, strict_shapes=strict, derived=check.derived)
+            yield check, check.verdict(called[check.call], strict_shapes=exercise.strict_shapes)

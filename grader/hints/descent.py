@@ -168,6 +168,12 @@ class DescentDiagnosis:
 
     def _drop(self) -> str:
         """How far the loss came down on windows that no step has seen, and how far it should."""
+        ended = [left for left in parameters(self.called) if left is not None]
+        shapes = [tuple(left.shape) for left in ended]
+        if shapes == [tuple(before.shape) for before in self.oracle.initial]:
+            strayed = self.oracle.strayed(ended)
+            if strayed:
+                return f"steps against the gradient do not lead where {', '.join(strayed)} came back"
         found = self.oracle.drop(self.called)
         (expected,) = (check.expected for check in self.oracle.checks("descent"))
         fell = f"{float(found.tensor):.3g}" if isinstance(found, Returned) else "nothing"

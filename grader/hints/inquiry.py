@@ -17,7 +17,7 @@ from torch import Tensor
 
 from grader.checks.cases import RANDOM
 from grader.checks.check import Check
-from grader.checks.compare import Verdict, compare
+from grader.checks.compare import Verdict
 from grader.checks.oracle import ROUNDING, ExpectedGradient, Oracle, Run
 from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import Exercise, tensor_of
@@ -137,10 +137,8 @@ class Knowledge:
     @classmethod
     def of(cls, suite: ExerciseSuite) -> Knowledge:
         """What is known about a bench's exercise; made at the first question."""
-        # Kept on the bench, so that it lives exactly as long.
-        known = suite.kept.setdefault(cls.__qualname__, cls(suite.exercise, suite.oracles))
-        assert isinstance(known, cls)
-        return known
+        # Kept by the suite, so that it lives exactly as long.
+        return suite.cache.once(cls.__qualname__, lambda: cls(suite.exercise, suite.oracles))
 
     @cached_property
     def lines(self) -> Mapping[str, Line]:
@@ -280,7 +278,7 @@ class Inquiry:
                 answer = None if verdict.misshapen is None else mend(verdict.misshapen.double(), shape)
                 if answer is None or tuple(answer.shape) != shape:
                     return None
-                verdict = compare(Returned(answer), check.expected, derived=check.derived)
+                verdict = check.compare(Returned(answer))
             tried.append((check, verdict))
         return Inquiry(self.known, self.ask, tuple(tried))
 

@@ -32,7 +32,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
 
 def _not_a_tensor(inquiry: Inquiry, found: str) -> tuple[str, str]:
     """What should come back, and what came back."""
-    returns = inquiry.known.exercise.function_of(inquiry.ask).returns
+    returns = inquiry.known.exercise.function_of(inquiry.ask).structure
     forgot = " Was the `return` forgotten?" if found in ("None", "NoneType") else ""
     if returns is not None:
         return f"This function returns `{returns}`.{forgot}", f"Yours returned {found}."
