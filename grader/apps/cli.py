@@ -407,7 +407,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine
+    from grader.apps.doctor import examine, examine_ends
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -422,6 +422,12 @@ def doctor() -> None:
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
+        for end in examine_ends(boxes):
+            closed = end.reason is None
+            click.echo(
+                f"{end.name:14} {click.style('closed', fg='green') if closed else click.style('open', fg='red')}"
+                f"    {'' if closed else f'{end.threat}; '}takes {end.needs}"
+            )
         require(boxes, "strict isolation cannot be had here: ")
     click.echo("Strict isolation can be had here.")
 

@@ -101,7 +101,6 @@ _limits = Limits()
 LAYER = Layer(
     name="rlimits",
     rank=31,
-    guards=frozenset({"processes"}),
     protects="a submission cannot exhaust memory, processor time, descriptors, disk or the process table",
     remedy="run on Linux with /proc mounted",
     probe=probe,

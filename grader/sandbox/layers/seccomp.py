@@ -273,7 +273,6 @@ _filter = Filter()
 LAYER = Layer(
     name="seccomp",
     rank=60,
-    guards=frozenset({"network", "processes"}),
     protects="the kernel answers only what computing takes: no socket, process, thread, signal or new code",
     remedy="a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64",
     probe=probe,
