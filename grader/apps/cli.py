@@ -141,7 +141,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine
+    from grader.apps.doctor import examine, examine_ends
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -156,6 +156,12 @@ def doctor() -> None:
             if layer.reason is not None:
                 console.say(f"{'':14} because {layer.reason}")
                 console.say(f"{'':14} to get it: {layer.remedy}")
+        for end in examine_ends(boxes):
+            closed = end.reason is None
+            console.say(
+                f"{end.name:14} {click.style('closed', fg='green') if closed else click.style('open', fg='red')}"
+                f"    {'' if closed else f'{end.threat}; '}takes {end.needs}"
+            )
         require(boxes, "strict isolation cannot be had here: ")
     console.say("Strict isolation can be had here.")
 

@@ -32,6 +32,7 @@ from typing import NoReturn
 from grader.sandbox import frames, pages
 from grader.sandbox.frames import Frame
 from grader.sandbox.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
+from grader.sandbox.layers._ends import open_ends
 from grader.sandbox.layers._linux import fork
 
 GARBAGE = 20_000
@@ -65,6 +66,8 @@ class Layers:
                 hook(layer)(confinement)
             except Unavailable as reason:
                 self.missing[layer.name] = str(reason)
+            except OSError as refusal:  # a layer that forgot to say so is missing all the same
+                self.missing[layer.name] = f"the system refuses: {refusal}"
 
     def enforce(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
         """Run one moment's hook of every layer in force.
@@ -84,13 +87,8 @@ class Layers:
         return tuple(layer for layer in self._layers if layer.name not in self.missing)
 
     def unguarded(self) -> dict[str, str]:
-        """What no layer in force guards, and which layers would."""
-        guarded = {guard for layer in self.in_force for guard in layer.guards}
-        found: dict[str, list[str]] = {}
-        for layer in self._layers:
-            for guard in sorted(layer.guards - guarded):
-                found.setdefault(guard, []).append(f"{layer.name}: {self.missing[layer.name]}")
-        return {guard: "; ".join(reasons) for guard, reasons in found.items()}
+        """The ends that stand open with the layers in force, and which missing layers would help."""
+        return open_ends([layer.name for layer in self.in_force], self.missing)
 
     def survey(self, confinement: Confinement) -> None:
         """Try every layer's forbidden act in a throw-away box, and strike the layers that let it happen."""
