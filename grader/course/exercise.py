@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -84,15 +84,20 @@ class Exercise:
     fresh: tuple[CaseSettings, ...]
 
     @classmethod
-    def load(cls, folder: Path) -> Exercise:
+    def load(cls, folder: Path, files: ExerciseFiles | None = None) -> Exercise:
         """Read an exercise's folder.
+
+        Args:
+            folder: the folder.
+            files: what was read already of the course's files, which exercises share; None for nothing.
 
         Raises:
             CourseError: settings that break their schema, gradients the forward pass does not have, or asked
                 for in an order that would hand out an answer before its question.
         """
-        settings = _settings(folder)
-        shared = _settings(folder.parent / settings["shares"]) if "shares" in settings else settings
+        files = files or ExerciseFiles()
+        settings = files.settings(folder)
+        shared = files.settings(folder.parent / settings["shares"]) if "shares" in settings else settings
         home = folder.parent / settings.get("shares", folder.name)
         kinds = {about["kind"] for about in settings.get("functions", {}).values()}
         is_handed_none = GradientsFunction.KIND in kinds
@@ -100,7 +105,7 @@ class Exercise:
             id=folder.name,
             title=settings["title"],
             folder=folder,
-            forward=Forward.load(home / "forward.py"),
+            forward=files.forward(home / "forward.py"),
             asks=tuple(settings["asks"]),
             declared=tuple(
                 declared(name, about, settings["asks"])
@@ -215,7 +220,34 @@ def _case(name: str, settings: Mapping[str, Any]) -> CaseSettings:
     return CaseSettings(name, settings.get("seed"), settings["sizes"])
 
 
-@cache
+@dataclass
+class ExerciseFiles:
+    """Settings and forward passes, each read once: exercises share them. Its owner makes it anew after an edit."""
+
+    _settings: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+    _forwards: dict[Path, Forward] = field(default_factory=dict)
+
+    def settings(self, folder: Path) -> Mapping[str, Any]:
+        """The settings in an exercise's folder.
+
+        Raises:
+            CourseError: they cannot be read, or break their schema.
+        """
+        if folder not in self._settings:
+            self._settings[folder] = _settings(folder)
+        return self._settings[folder]
+
+    def forward(self, path: Path) -> Forward:
+        """The forward pass in a file.
+
+        Raises:
+            CourseError: it cannot be read or run, or breaks the form.
+        """
+        if path not in self._forwards:
+            self._forwards[path] = Forward.load(path)
+        return self._forwards[path]
+
+
 def _settings(folder: Path) -> Mapping[str, Any]:
     path = folder / SETTINGS
     try:
