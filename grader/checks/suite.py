@@ -6,6 +6,7 @@ parameters a stub asks for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,6 +86,7 @@ class ExerciseSuite:
     _calls: dict[tuple[str, frozenset[str]], Calls] = field(default_factory=BoundedDict, repr=False)
     _faults: dict[str, str | None] = field(default_factory=dict, repr=False)
     _references: dict[str, Sequence[Called]] = field(default_factory=dict, repr=False)
+    _reference_s: dict[str, float] = field(default_factory=dict, repr=False)
     _verdicts: dict[str, tuple[tuple[Check, Verdict], ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -224,6 +226,17 @@ class ExerciseSuite:
                 what = f": {verdict.failure.message}" if verdict.failure else ""
                 yield f"the reference is {verdict.outcome} in case {check.name}{what}"
 
+    def reference_s(self, function: Function) -> float:
+        """Processor seconds that the reference needs for all calls of a function; 0 where that is not known.
+
+        Where a function that trains has no reference, autograd's own training stands in.
+        """
+        reference = (self.reference or {}).get(function.name)
+        if reference is not None:
+            self._called(function, reference)
+            return self._reference_s[function.name]
+        return self.descents[function.name].single.seconds if function.name in self.descents else 0.0
+
     def reference_differences(self, ask: str, answers: Sequence[torch.Tensor]) -> Difference | None:
         """How far the answers to the first case are from the reference's, None without a reference."""
         pairs = [
@@ -251,7 +264,9 @@ class ExerciseSuite:
         """What the reference makes of each call of a function, worked out once."""
         if function.name not in self._references:
             calls = self.calls(function, _parameters(reference))
+            started = time.thread_time()
             self._references[function.name] = [_refer(reference, one, self.after(function)) for one in calls]
+            self._reference_s[function.name] = time.thread_time() - started
         return self._references[function.name]
 
 

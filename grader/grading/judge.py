@@ -8,9 +8,9 @@ upstreams are the true ones, and no function answers for what another did in its
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
@@ -25,12 +25,13 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
 from grader.grading.incremental import FunctionCache, Reusable
+from grader.grading.patience import Patience
 from grader.grading.placing import placed
 from grader.grading.plan import BoxPlan, box_plans
 from grader.grading.runner import FunctionResult, Runner
 from grader.hints import diagnose, reduced
 from grader.sandbox.answers import Failed
-from grader.sandbox.process import Opener
+from grader.sandbox.process import Limits, Opener
 from grader.scorecard.model import (
     SCHEMA_ID,
     CaseResult,
@@ -140,9 +141,10 @@ class Judge:
         self, work: Mapping[str, Work], remembered: Reusable
     ) -> Iterator[tuple[tuple[str, str], FunctionResult]]:
         """What became of each function that is not remembered, by its exercise and its name."""
+        patience = self._patience()
         for plan in self._plans:
             apart = remembered.apart(planned.suite.exercise.id for planned in plan.calls)
-            with Runner(self.opener, plan.limits, apart) as runner:
+            with Runner(self.opener, plan.limits, patience[plan.limits], apart) as runner:
                 for planned in plan.calls:
                     place = (planned.suite.exercise.id, planned.function.name)
                     if place not in remembered.known:
@@ -150,6 +152,17 @@ class Judge:
                             place,
                             self._function(planned.suite, planned.function, work.get(place[0]), runner),
                         )
+
+    def _patience(self) -> Mapping[Limits, Patience]:
+        """The time that one submission has, of all functions that run under the same limits."""
+        needs: dict[Limits, dict[Hashable, Callable[[], float]]] = {}
+        for plan in self._plans:
+            for planned in plan.calls:
+                place = (planned.suite.exercise.id, planned.function.name)
+                needs.setdefault(plan.limits, {})[place] = partial(
+                    planned.suite.reference_s, planned.function
+                )
+        return {limits: Patience(limits.time_limit_s, found) for limits, found in needs.items()}
 
     def _function(
         self, suite: ExerciseSuite, function: Function, work: Work | None, runner: Runner
