@@ -68,7 +68,7 @@ class Work:
             stubs, failed, _ = box.load(self.files, self.asks)
             assert failed is None
             for ask in self.asks:
-                names = frozenset(parameter.name for parameter in stubs[ask].parameters)
+                names = frozenset(parameter.name for parameter in stubs[ask].parameters or ())
                 box.call(ask, [check.arguments for check in self._bench.checks(ask, names)])
 
 

@@ -103,6 +103,10 @@ class ExerciseSuite:
         """How the witnesses of one ask disagree, None where they do not."""
         return self._witnesses.fault(ask)
 
+    def reference_s(self, function: Function) -> float:
+        """Processor seconds that the reference needs for all calls of a function; 0 where that is not known."""
+        return self._witnesses.seconds(function)
+
     def reference_differences(self, ask: str, answers: Sequence[Tensor]) -> Difference | None:
         """How far the answers to the first case are from the reference's, None without a reference."""
         return self._witnesses.differences(ask, answers)

@@ -5,6 +5,7 @@ Where they disagree the exercise is broken: that is the grader's fault, and neve
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class Witnesses:
     suite: ExerciseSuite = field(repr=False)
     _faults: BoundedDict[str, str | None] = field(default_factory=BoundedDict, repr=False)
     _called: BoundedDict[str, Sequence[Called]] = field(default_factory=BoundedDict, repr=False)
+    _seconds: dict[str, float] = field(default_factory=dict, repr=False)
     _verdicts: BoundedDict[str, tuple[tuple[Check, Verdict], ...]] = field(
         default_factory=BoundedDict, repr=False
     )
@@ -46,6 +48,18 @@ class Witnesses:
     def fault(self, ask: str) -> str | None:
         """How the witnesses of one ask disagree, None where they do not."""
         return self._faults.once(ask, lambda: next(self._disagreements(ask), None))
+
+    def seconds(self, function: Function) -> float:
+        """Processor seconds that the reference needs for all calls of a function; 0 where that is not known.
+
+        Where a function that trains has no reference, autograd's own training stands in.
+        """
+        reference = (self.suite.reference or {}).get(function.name)
+        if reference is not None:
+            self._called.once(function.name, lambda: self._call(function, reference))
+            return self._seconds[function.name]
+        descent = self.suite.descents.get(function.name)
+        return descent.single.seconds if descent is not None else 0.0
 
     def differences(self, ask: str, answers: Sequence[torch.Tensor]) -> Difference | None:
         """How far the answers to the first case are from the reference's, None without a reference."""
@@ -85,7 +99,10 @@ class Witnesses:
     def _call(self, function: Function, reference: Callable[..., Any]) -> Sequence[Called]:
         """What the reference makes of each call of a function."""
         calls = self.suite.calls(function, _parameters(reference))
-        return [_call(reference, one, self.suite.after(function)) for one in calls]
+        started = time.thread_time()
+        called = [_call(reference, one, self.suite.after(function)) for one in calls]
+        self._seconds[function.name] = time.thread_time() - started
+        return called
 
 
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:

@@ -8,9 +8,9 @@ true ones, and no function answers for what another did in its box.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
@@ -23,13 +23,14 @@ from grader.checks.witnesses import largest
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
 from grader.grading.incremental import FunctionCache, Reusable
+from grader.grading.patience import Patience
 from grader.grading.placing import placed
 from grader.grading.plan import BoxPlan, box_plans
 from grader.grading.runner import FunctionResult, Runner
 from grader.grading.suites import own_suites
 from grader.hints import diagnose, reduced
 from grader.sandbox.answers import Failed
-from grader.sandbox.process import Opener
+from grader.sandbox.process import Limits, Opener
 from grader.scorecard.model import (
     SCHEMA_ID,
     CaseResult,
@@ -131,14 +132,25 @@ class Judge:
         self, suites: Mapping[str, ExerciseSuite], work: Mapping[str, Work], remembered: Reusable
     ) -> Iterator[tuple[tuple[str, str], FunctionResult]]:
         """The result of each function that is not remembered, by its exercise and its name."""
+        patience = self._patience(suites)
         for plan in self._plans:
             apart = remembered.apart(planned.exercise.id for planned in plan.calls)
-            with Runner(self.opener, plan.limits, apart) as runner:
+            with Runner(self.opener, plan.limits, patience[plan.limits], apart) as runner:
                 for planned in plan.calls:
                     suite, function = suites[planned.exercise.id], planned.function
                     place = (planned.exercise.id, function.name)
                     if place not in remembered.known:
                         yield place, self._function(suite, function, work.get(place[0]), runner)
+
+    def _patience(self, suites: Mapping[str, ExerciseSuite]) -> Mapping[Limits, Patience]:
+        """The time that one submission has, of all functions that run under the same limits."""
+        needs: dict[Limits, dict[Hashable, Callable[[], float]]] = {}
+        for plan in self._plans:
+            for planned in plan.calls:
+                suite = suites[planned.exercise.id]
+                place = (planned.exercise.id, planned.function.name)
+                needs.setdefault(plan.limits, {})[place] = partial(suite.reference_s, planned.function)
+        return {limits: Patience(limits.time_limit_s, found) for limits, found in needs.items()}
 
     def _function(
         self, suite: ExerciseSuite, function: Function, work: Work | None, runner: Runner

@@ -104,8 +104,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Stub:
-    """A function of the submission, as its box describes it; ``line`` is where it starts in its file."""
+    """A function of the submission, as its box describes it.
+
+    Args:
+        name: its name.
+        parameters: what it asks for; None of what is no plain function and has not been looked at.
+        line: where it starts in its file, None where that is not known.
+    """
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...] | None
     line: int | None

@@ -15,7 +15,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FunctionType, ModuleType, TracebackType
+from types import FunctionType, ModuleType, NoneType, TracebackType
 from typing import Any, NamedTuple
 
 import torch
@@ -106,12 +106,23 @@ class File:
         exec(compile(self._sources[main], main, "exec"), module.__dict__)
         self.names = module.__dict__
 
-    def described(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """The stub of that name, if the file has one: its parameters and its line."""
-        function = self.names.get(name)
-        if function is None:
-            return
-        yield {
+    def stubs(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """The stubs of those names that the file has; looking at them runs no code of the submission.
+
+        A plain function is described. Anything else that stands in a stub's place is only named.
+        """
+        # A key of a class of its own could run code when it is compared: the names are gone through instead.
+        found = {name: value for name, value in self.names.items() if type(name) is str}
+        for name in names:
+            function = found.get(name)
+            if _is_plain(function):
+                yield self.described(name, function)
+            elif function is not None:
+                yield {"name": name, "parameters": None}
+
+    def described(self, name: str, function: Any) -> Mapping[str, Any]:
+        """A stub: its name, its parameters and its line."""
+        return {
             "name": name,
             "parameters": [{"name": p.name, "required": p.required} for p in _parameters(function)],
             "line": self._line(function),
@@ -121,7 +132,8 @@ class File:
         """Where a function begins in the submission's own files; None for whatever else a stub may be."""
         try:
             code = inspect.unwrap(function).__code__
-            return int(code.co_firstlineno) if code.co_filename in self._sources else None
+            is_own = type(code.co_filename) is str and code.co_filename in self._sources
+            return int(code.co_firstlineno) if is_own else None
         except BaseException:  # a stub is any object, and each of its attributes may raise anything
             return None
 
@@ -169,7 +181,11 @@ class Inside:
     def serve(self) -> None:
         """Answer the judge's frames until it closes the connection."""
         sys.stdout = sys.stderr = self._output
-        actions: dict[str, Callable[[Frame], Frame]] = {"load": self._load, "call": self._call}
+        actions: dict[str, Callable[[Frame], Frame]] = {
+            "load": self._load,
+            "describe": self._describe,
+            "call": self._call,
+        }
         while True:
             try:
                 request = frames.receive(self._connection)
@@ -190,7 +206,11 @@ class Inside:
             file.run()
         except BaseException as error:
             return Frame({"raised": file.raised(error)})
-        return Frame({"stubs": [d for name in request.head["asks"] for d in file.described(name)]})
+        return Frame({"stubs": list(file.stubs(request.head["asks"]))})
+
+    def _describe(self, request: Frame) -> Frame:
+        name, file = request.head["function"], self._files[request.head["of"]]
+        return Frame({"stub": file.described(name, file.names[name])})
 
     def _call(self, request: Frame) -> Frame:
         head, tensors = request.head, payload.unpack_own(request.body)
@@ -243,8 +263,7 @@ class Parameter(NamedTuple):
 
 def _parameters(function: Any) -> list[Parameter]:
     """The parameters that a value can be handed to by name or place."""
-    # By its type: an object of a class of its own may raise at whatever it is asked, its class included.
-    if type(function) is FunctionType and not vars(function):
+    if _is_plain(function):
         return list(_plain(function))
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -255,6 +274,19 @@ def _parameters(function: Any) -> list[Parameter]:
         ]
     except BaseException:  # a stub is any object, and its signature is what it says
         return []
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether it is a function that runs no code when it is looked at, nor do its defaults.
+
+    All is told by exact types: an object of a class of its own may do anything at whatever it is asked.
+    """
+    if type(function) is not FunctionType:
+        return False
+    own, defaults, named = function.__dict__, function.__defaults__, function.__kwdefaults__
+    if type(own) is not dict or own or type(defaults) not in (tuple, NoneType):
+        return False
+    return named is None or (type(named) is dict and all(type(name) is str for name in named))
 
 
 def _plain(function: FunctionType) -> Iterator[Parameter]:

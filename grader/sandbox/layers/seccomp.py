@@ -76,6 +76,9 @@ REALTIME_SIGNAL = 32  # the first of those that queue, and are counted for all b
 O_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 TCGETS, FIOCLEX, FIONBIO = 0x5401, 0x5451, 0x5421
 F_HARMLESS = (0, 1, 2, 3, 4, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
+NOT_KILLING = tuple(
+    number for number in range(REALTIME_SIGNAL) if number != 9
+)  # all of the others but SIGKILL
 PR_HARMLESS = (2, 3, 15, 16, 23, 39)  # asking, and SET_NAME, which names the thread
 
 # linux/seccomp.h, linux/filter.h, linux/audit.h
@@ -148,9 +151,9 @@ RULES: dict[str, tuple[tuple[int | None, int | None], tuple[tuple[When, ...], ..
     "prctl": ((157, 167), (_equal(0, *PR_HARMLESS),)),
     "prlimit64": ((302, 261), (_zero(2),)),  # ask, never set
     "sendto": ((44, 206), (_zero(4),)),  # to whom the socket is connected, to no other
-    # Only to itself: abort() needs it.
-    "tgkill": ((234, 131), (_equal(0, PID) + _below(2, REALTIME_SIGNAL),)),
-    "kill": ((62, 129), (_equal(0, PID) + _below(1, REALTIME_SIGNAL),)),
+    # Only to itself: abort() needs it. And never SIGKILL: who dies of it was killed by somebody else.
+    "tgkill": ((234, 131), (_equal(0, PID) + _equal(2, *NOT_KILLING),)),
+    "kill": ((62, 129), (_equal(0, PID) + _equal(1, *NOT_KILLING),)),
 }
 CLONE3 = 435  # the same on both; ENOSYS makes the C library try clone, whose flags could be seen
 
