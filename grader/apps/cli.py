@@ -164,6 +164,11 @@ class Visibility(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 
     help="Submissions graded at a time, those that hang not counted.  [default: the cores]",
 )
 @click.option("--single", is_flag=True, help="PATH is one student's work, whatever is in it.")
+@click.option(
+    "--own-cases",
+    is_flag=True,
+    help="Draw fresh cases for each submission: nothing that one is shown is of use to another.",
+)
 @click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded.")
 @click.option(
     "--roster",
@@ -206,6 +211,7 @@ def grade_submissions(
     hints: str,
     jobs: int | None,
     single: bool,
+    own_cases: bool,
     regrade: bool,
     roster: Path | None,
     reports: tuple[str, ...],
@@ -230,7 +236,7 @@ def grade_submissions(
     asked = reports or any(one is not None for one in (assignment, exported, commit_time))
     wanted = _wanted(reports, assignment, exported, commit_time, form) if asked else None
     home = _course(course, paths[0])
-    settings = Settings(seed, words, time_limit, memory_limit, hints)
+    settings = Settings(seed, words, time_limit, memory_limit, hints, own_cases)
     students = _students(roster) if roster is not None else ()
     with laid_out(paths, home.ids, exercises, single=single) as layout:
         workshop = Workshop(home, exercises, settings, layout.unreadable)
