@@ -21,6 +21,9 @@ LOOK_S = 0.1
 CAP = 5
 """A box is given up after so many times its limit, whatever it waits for."""
 
+LAST_S = 1.0
+"""The most that is counted for the end of a box: who waits longer for it was held up."""
+
 SHORTEST_WAIT_S = 0.002
 
 
@@ -63,7 +66,7 @@ class Deadline:
     def stop(self) -> None:
         """Count what has gone by since the last look: the answer has come, or will not."""
         passed = self._clock() - self._looked
-        self.spent_s += max(0.0, min(passed, 2 * LOOK_S))
+        self.spent_s += max(0.0, min(passed, LAST_S))
 
     def _look(self, now: float) -> None:
         # Who looks much later than intended was held up, and cannot say what the box did in the meantime.

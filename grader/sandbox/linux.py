@@ -34,7 +34,10 @@ from grader.scorecard.model import Isolation, MissingLayer
 
 ZYGOTE = "the box's parent process"
 
-KEEPING_FROM_SUICIDE = frozenset({"processes", "seccomp"})
+TICKS_S = 0.1
+"""How far the processor time that is read may lag behind what the kernel goes by."""
+
+NO_SELF_KILL = frozenset({"processes", "seccomp"})
 """Layers each of which keeps a box from sending itself a SIGKILL."""
 
 
@@ -79,9 +82,8 @@ class Forked:
         if not by_itself or status is None:
             return "killed"
         name = status_name(os.waitstatus_to_exitcode(status))
-        if name == KILLED and used is not None and used.cpu_s >= self.limits.cpu_limit_s:
-            return SPENT
-        return name
+        is_spent = used is not None and used.cpu_s > self.limits.cpu_limit_s - TICKS_S
+        return SPENT if name == KILLED and is_spent else name
 
     def kill(self) -> None:
         """End the process, now."""
@@ -156,7 +158,7 @@ class Zygote:
     @property
     def boxes_can_kill_themselves(self) -> bool:
         """Whether no layer in force keeps a box from killing itself, so that nobody can tell who did."""
-        return KEEPING_FROM_SUICIDE.isdisjoint(self._survey["layers"])
+        return NO_SELF_KILL.isdisjoint(self._survey["layers"])
 
     @property
     def unguarded(self) -> Mapping[str, str]:
