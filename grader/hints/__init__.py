@@ -150,14 +150,14 @@ def _with_others(inquiry: Inquiry, flaw: Flaw) -> Iterator[Hint]:
     if mended is None:
         return
     if mended.outcome.scores:
-        yield replace(flaw.hint, message=f"{flaw.hint.message} That apart it is right.")
+        yield replace(flaw.hint, message=f"{flaw.hint.message} Apart from that, your answer is right.")
         return
     certain = (family for family in _families() if family.ORDER < GUESSES)
     second = next((h for f in certain for h in _asked(f, mended) if isinstance(h, Hint)), None)
     if second is not None:
         kind = kinds([*flaw.hint.kind.split("+"), *second.kind.split("+")])
         line = flaw.hint.forward_line or second.forward_line
-        yield Hint(kind, f"{flaw.hint.message} That apart: {second.message}", line)
+        yield Hint(kind, f"{flaw.hint.message} There is a second mistake. {second.message}", line)
 
 
 def reduced(hint: Hint | None, level: str) -> Hint | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from grader.checks.cases import LECTURE, RANDOM
 from grader.hints.lines import Line
 from grader.scorecard.model import Hint
 
@@ -56,6 +57,13 @@ def quoted_names(hint: Hint, names: Iterable[str]) -> Iterator[str]:
     """
     code = " ".join([*re.findall(r"`([^`]*)`", hint.message), hint.forward_line or ""])
     yield from (name for name in names if re.search(rf"(?<!\w)d?{re.escape(name)}(?!\w)", code))
+
+
+def case(name: str) -> str:
+    """A case as a sentence names it."""
+    return {LECTURE: "the lecture's case", RANDOM: "the case with random upstream gradients"}.get(
+        name, f"case {name}"
+    )
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

@@ -190,7 +190,7 @@ def next_step(scorecard: Scorecard) -> NextStep:
 
 def _next(gradient: Gradient, place: tuple[int, int], earned: int, todo: int) -> NextStep:
     phrase = f", which {LOOKS[gradient.outcome].phrase}."
-    if todo == 1:
+    if todo == 1 and earned:
         return NextStep("Just one to go: ", gradient.name, phrase, place)
     praise = f" {earned} of {earned + todo} are right already." if earned else ""
     return NextStep("Next: ", gradient.name, phrase + praise, place)

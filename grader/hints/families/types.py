@@ -55,6 +55,6 @@ def _coarse(inquiry: Inquiry) -> Iterator[Hint]:
     yield hint(
         "wrong_dtype",
         None,
-        f"Right, but worked out in {name}, which keeps too few digits.",
+        f"Right, but computed in {name}, which keeps too few digits.",
         f"Your answer is within {name}'s rounding {inquiry.everywhere}.",
     )
