@@ -374,7 +374,7 @@ def test_seccomp_leaves_abort_its_signal() -> None:
 
 
 def test_seccomp_forgets_no_page_and_moves_none() -> None:
-    """A forgotten page would come back as it is on disk, without the traps; others could time one that was moved."""
+    """A forgotten page would come back as it is on disk, without the traps; one that is moved can be timed."""
     act = "page = mmap.mmap(-1, 4096); page.madvise({})"
     refused = [advice for advice in (*range(26), 100, 101, 102, 103) if advice not in seccomp.MADV_HARMLESS]
     report = drive(["seccomp"], *(act.format(advice) for advice in (*refused, 14)))
@@ -406,7 +406,8 @@ CHANNELS = {
     "ask how much memory is free": "assert ctypes.CDLL(None).sysinfo(ctypes.create_string_buffer(512)) == 0",
 }
 RAW_CHANNELS = {
-    "sync": 162, "mincore": 27, "msync": 26, "mlock": 149, "mlockall": 151, "mlock2": 325, "fdatasync": 75, "readahead": 187,
+    "sync": 162, "mincore": 27, "msync": 26, "mlock": 149, "mlockall": 151, "mlock2": 325, "fdatasync": 75,
+    "readahead": 187,
     "sync_file_range": 277, "syncfs": 306, "fallocate": 285, "cachestat": 451, "process_madvise": 440,
     "memfd_create": 319, "memfd_secret": 447, "preadv2": 327, "membarrier": 324, "inotify_init1": 294,
     "fanotify_init": 300, "eventfd2": 290, "timerfd_create": 283, "timer_create": 222, "rt_sigqueueinfo": 129,
