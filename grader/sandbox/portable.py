@@ -203,12 +203,12 @@ def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
     from grader.sandbox.zygote import warm_up
 
     token = sys.stdin.readline().strip()
-    warm_up()
+    stand_ins = warm_up()
     connection = socket.create_connection(("127.0.0.1", port))
     about: dict[str, Any] = {"token": token}
     about["layers"] = put_up(Confinement(memory_limit_mb, cpu_limit_s, keep_fds=(connection.fileno(),)))
     frames.send(connection, Frame(about))
-    Inside(connection).serve()
+    Inside(connection, stand_ins).serve()
 
 
 if __name__ == "__main__":

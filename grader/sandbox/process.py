@@ -19,12 +19,23 @@ ENDING_S = 0.5
 """How long a box that closed its connection is given to end by itself, so that its status tells why."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-PASSED_ON = ("LD_LIBRARY_PATH", "SYSTEMROOT", "PATH", "TMPDIR", "TEMP", "TMP")
+PASSED_ON = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 """What a box's interpreter may need of the environment; nothing else is passed on."""
-
 
 BACKSTOP = 60
 """Time limits of processor time after which the kernel ends a box."""
+
+OWN = {
+    # No two students sit at one machine: every submission sees the same one, behind whatever layers.
+    "HOME": "/",
+    "USER": "box",
+    "LOGNAME": "box",
+    "USERNAME": "box",
+    "PATH": os.defpath,
+    # Sets are printed in the same order in every box, so that the same submission gets the same scorecard.
+    "PYTHONHASHSEED": "0",
+}
+"""What a box's interpreter is told instead of the operator's own."""
 
 
 @dataclass(frozen=True)
@@ -135,5 +146,4 @@ def status_name(code: int) -> str:
 def clean_environment() -> dict[str, str]:
     """The environment of a box's interpreter: what it cannot run without, and one thread."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    # Every box prints sets in the same order, so the same submission gets the same scorecard.
-    return kept | dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0"}
+    return kept | dict.fromkeys(THREADS, "1") | OWN

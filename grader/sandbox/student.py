@@ -23,6 +23,7 @@ import torch
 from grader.sandbox import frames, payload, values
 from grader.sandbox.frames import Frame
 from grader.sandbox.progress import Reports
+from grader.sandbox.stand_ins import StandIns
 
 OUTPUT_LIMIT = 2000
 """Characters of what a stub prints that are kept."""
@@ -41,6 +42,10 @@ class Output(io.TextIOBase):
     def writable(self) -> bool:
         """Whether one may write to it; one may."""
         return True
+
+    def fileno(self) -> int:
+        """A descriptor for whoever insists on one; it leads nowhere."""
+        return 2
 
     def write(self, text: str) -> int:
         """Keep what still fits of ``text``; it counts as written either way."""
@@ -89,21 +94,37 @@ class File:
 
     Args:
         sources: their bytes by file name, the file itself first.
+        stand_ins: what it meets in the place of what a box does not have.
     """
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
+    def __init__(self, sources: Mapping[str, bytes], stand_ins: StandIns) -> None:
         self._sources = sources
+        self._stand_ins = stand_ins
         self.names: Mapping[str, Any] = {}
 
     def run(self) -> None:
-        """Run it as a module of its own; helpers that another file has imported are imported anew."""
+        """Run it as a module of its own, and again with a stand-in where a package that it imports is missing."""
+        self._stand_ins.lay_out(self._sources)
+        while True:
+            try:
+                return self._run()
+            except ModuleNotFoundError as error:
+                if not self._stand_ins.replaces(error):
+                    raise
+
+    def _run(self) -> None:
+        """Run it once; helpers that another file has imported are imported anew."""
         main = next(iter(self._sources))
         module = ModuleType(main.removesuffix(".py"))
         module.__file__ = main
         _forget_helpers()
         sys.modules[module.__name__] = module
         sys.meta_path.insert(0, Helpers({name: code for name, code in self._sources.items() if name != main}))
-        exec(compile(self._sources[main], main, "exec"), module.__dict__)
+        try:
+            exec(compile(self._sources[main], main, "exec"), module.__dict__)
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise  # a file that leaves content has merely come to its end
         self.names = module.__dict__
 
     def stubs(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -171,10 +192,16 @@ def _forget_helpers() -> None:
 
 
 class Inside:
-    """The files of one submission, loaded and called when asked."""
+    """The files of one submission, loaded and called when asked.
 
-    def __init__(self, connection: socket.socket) -> None:
+    Args:
+        connection: leads to the judge.
+        stand_ins: what the files meet in the place of what a box does not have.
+    """
+
+    def __init__(self, connection: socket.socket, stand_ins: StandIns | None = None) -> None:
         self._connection = connection
+        self._stand_ins = stand_ins or StandIns()
         self._output = Output()
         self._files: dict[str, File] = {}
 
@@ -201,7 +228,7 @@ class Inside:
         rest, sources = memoryview(request.body), {}
         for name, size in request.head["files"]:
             sources[name], rest = bytes(rest[:size]), rest[size:]
-        file = self._files[request.head["into"]] = File(sources)
+        file = self._files[request.head["into"]] = File(sources, self._stand_ins)
         try:
             file.run()
         except BaseException as error:
