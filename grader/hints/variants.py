@@ -44,7 +44,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Variants worked out in one case, one a row, to hold any answer against all of them at once."""
+    """Variants computed in one case, one a row, to compare any answer with all of them at once."""
 
     variants: tuple[Variant, ...]
     rows: Tensor

@@ -47,7 +47,7 @@ def patterns(count: int) -> list[tuple[float, ...]]:
 
 
 def _blame(pattern: tuple[float, ...]) -> tuple[int, int, list[int]]:
-    """Fewest wrong shares first; a turned sign of all of them is one mistake."""
+    """Fewest wrong shares first; a wrong sign of all of them is one mistake."""
     wrong = [weight for weight in pattern if weight != 1]
     mistakes = 1 if set(pattern) == {-1.0} else len(wrong)
     return (

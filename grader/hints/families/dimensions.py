@@ -168,7 +168,7 @@ def _by_sum(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
 
 
 def _once_a_run(work_out: Callable[[Run], Tensor | None]) -> Callable[[Run], Tensor | None]:
-    """The same, worked out once for the run that was asked for last: many variants of a share start from it."""
+    """The same, computed once for the run that was asked for last: many variants of a share start from it."""
     last: list[tuple[Run, Tensor | None]] = []
 
     def remembered(run: Run) -> Tensor | None:

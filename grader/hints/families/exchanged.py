@@ -1,4 +1,4 @@
-"""Dimensions exchanged: an answer transposed and forced into shape, or a factor turned the wrong way."""
+"""Dimensions exchanged: an answer transposed and forced into shape, or a factor transposed the wrong way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_RANK = 4
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """The numbers are right and stand in the wrong order, or a factor is turned the wrong way."""
+    """The numbers are right and stand in the wrong order, or a factor is transposed the wrong way."""
     if inquiry.views:
         yield from explained(inquiry, "exchanged", lambda: _variants(inquiry))
 

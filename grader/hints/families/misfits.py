@@ -17,7 +17,7 @@ from grader.hints.lines import Line
 from grader.hints.text import case, hint, quoted
 from grader.scorecard.model import Hint, Outcome
 
-# After products: a factor turned the wrong way is told by its numbers, too.
+# After products: a factor transposed the wrong way is told by its numbers, too.
 ORDER = 26
 
 Shape = tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Products that do not fit: the right factors, of which one is turned the wrong way."""
+"""Products that do not fit: the right factors, one of them transposed the wrong way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slips in several lines at once: each share right, left out, turned, or worked out in a wrong way of its own."""
+"""Slips in several lines at once: each share right, left out, of the wrong sign or computed in some wrong way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Choice:
 
     Args:
         weight: its factor; 0 where it was left out.
-        piece: what was worked out.
+        piece: what was computed.
         kind: the kind of slip, nothing where it is right.
         sentence: the slip in words.
         evidence: what then stands for the share.

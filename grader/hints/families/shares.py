@@ -1,4 +1,4 @@
-"""Answers made of the right shares with wrong weights: turned signs, factors, shares left out or doubled."""
+"""Answers made of the right shares with wrong weights: wrong signs, factors, shares left out or doubled."""
 
 from __future__ import annotations
 
