@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 
 from grader.scorecard.model import Averages, Side
 
@@ -38,6 +39,7 @@ def curve(losses: Sequence[float]) -> tuple[float | None, ...]:
 
 def _mean(stretch: Sequence[float]) -> float | None:
     finite = [loss for loss in stretch if math.isfinite(loss)]
-    mean = sum(finite) / len(finite) if finite else math.nan
-    # A sum of finite numbers may overflow.
-    return float(f"{mean:.{DIGITS}g}") if math.isfinite(mean) else None
+    try:
+        return float(f"{fmean(finite):.{DIGITS}g}") if finite else None
+    except OverflowError:  # a sum of finite numbers may
+        return None

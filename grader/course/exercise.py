@@ -6,12 +6,12 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from grader.course.forward import Forward, Step, did_you_mean
+from grader.course.forward import FILES_KEPT, Forward, Step, did_you_mean
 from grader.course.functions import (
     DESCENT,
     DESCENT_ARGUMENTS,
@@ -215,14 +215,23 @@ def _case(name: str, settings: Mapping[str, Any]) -> CaseSettings:
     return CaseSettings(name, settings.get("seed"), settings["sizes"])
 
 
-@cache
 def _settings(folder: Path) -> Mapping[str, Any]:
+    """The settings in a folder; read again only if the file has changed, for exercises share them."""
     path = folder / SETTINGS
     try:
-        settings = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except OSError as error:
         raise CourseError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CourseError(f"{path}: expected TOML: {error}") from error
+    return _read(path, text)
+
+
+@lru_cache(maxsize=FILES_KEPT)
+def _read(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise CourseError(f"{path}: expected TOML: {error}") from error
     _validate(path, settings)
     if "shares" not in settings:
