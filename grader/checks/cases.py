@@ -43,11 +43,6 @@ class CaseSource:
     words: Path | None
 
     @property
-    def is_public(self) -> bool:
-        """Whether everyone can draw it at home, so that nothing in it is a secret."""
-        return self.fixed is not None
-
-    @property
     def drawn_from(self) -> int:
         """The seed of its inputs."""
         return self.derived if self.fixed is None else self.fixed

@@ -34,8 +34,8 @@ VANISHES = "d{tensor} is zero but for rounding{why}"
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is known of an exercise's cases.
+class CaseSet:
+    """An exercise's cases, and what is expected in each.
 
     Args:
         exercise: the exercise.
@@ -45,7 +45,7 @@ class Truth:
 
     exercise: Exercise
     oracles: tuple[Oracle, ...]
-    model: Truth | None = None
+    model: CaseSet | None = None
 
     @cached_property
     def blind(self) -> Blind:
@@ -109,18 +109,18 @@ class GradientChecks(FunctionChecks):
     """What gradients are compared with.
 
     Args:
-        truth: what is known of the cases.
+        cases: what is known of the cases.
     """
 
-    truth: Truth
+    cases: CaseSet
 
     def planned(self, ask: str) -> tuple[tuple[str, float | None], ...]:
         """The cases, with tolerances."""
-        return tuple((o.case.name, o.expected[tensor_of(ask)].tolerance) for o in self.truth.oracles)
+        return tuple((o.case.name, o.expected[tensor_of(ask)].tolerance) for o in self.cases.oracles)
 
     def shape(self, ask: str) -> tuple[int, ...]:
         """The shape of the tensor in the lecture's case."""
-        return tuple(self.truth.oracles[0].expected[tensor_of(ask)].precise.shape)
+        return tuple(self.cases.oracles[0].expected[tensor_of(ask)].precise.shape)
 
 
 @dataclass(frozen=True)
@@ -129,34 +129,34 @@ class StubChecks(GradientChecks):
 
     def checks(self, ask: str, parameters: frozenset[str]) -> Iterator[Check]:
         """Each case; then, where the stub takes gradients, random ones."""
-        tensor, truth = tensor_of(ask), self.truth
-        for call, oracle in enumerate(truth.oracles):
+        tensor, cases = tensor_of(ask), self.cases
+        for call, oracle in enumerate(cases.oracles):
             expected = oracle.expected[tensor]
-            arguments = truth.arguments(oracle.expected, oracle.case, parameters)
-            yield Check(oracle.case.name, arguments, expected, True, call, remark=truth.remark(ask))
-        taken = truth.upstreams(parameters) - {LOSS}
-        lines = frozenset(step.name for step in truth.exercise.forward.users(tensor))
-        is_blind = tensor in truth.blind.tensors
-        wants_step = is_blind and truth.exercise.vanishing is Vanishing.STEP
+            arguments = cases.arguments(oracle.expected, oracle.case, parameters)
+            yield Check(oracle.case.name, arguments, expected, True, call, remark=cases.remark(ask))
+        taken = cases.upstreams(parameters) - {LOSS}
+        lines = frozenset(step.name for step in cases.exercise.forward.users(tensor))
+        is_blind = tensor in cases.blind.tensors
+        wants_step = is_blind and cases.exercise.vanishing is Vanishing.STEP
         # Where the step is asked for, a stub that takes no gradient still has to give what it would come to.
         drawn = lines if wants_step and not taken else taken
         if not drawn:
             return
-        gradients = truth.fresh.random(drawn, drawn | {tensor})
+        gradients = cases.fresh.random(drawn, drawn | {tensor})
         expected = gradients[tensor]
         shows_nothing = wants_step and expected.vanishes and not lines <= drawn
-        sees_path = not taken.isdisjoint(lines) and any(name == tensor for name, _ in truth.blind.paths)
+        sees_path = not taken.isdisjoint(lines) and any(name == tensor for name, _ in cases.blind.paths)
         yield Check(
             RANDOM,
-            truth.arguments(gradients, truth.fresh.case, parameters),
+            cases.arguments(gradients, cases.fresh.case, parameters),
             expected,
             decides=is_blind or sees_path,
-            call=len(truth.oracles),
+            call=len(cases.oracles),
             unshown=self._unshown(tensor, taken) if shows_nothing else None,
         )
 
     def _unshown(self, tensor: str, taken: frozenset[str]) -> str:
-        steps = self.truth.exercise.forward.users(tensor)
+        steps = self.cases.exercise.forward.users(tensor)
         return UNSHOWN.format(
             taken=" and ".join(f"d{name}" for name in sorted(taken)),
             missing=" and ".join(f"d{step.name}" for step in steps),
@@ -178,10 +178,10 @@ class SeveralChecks(GradientChecks):
 
     def checks(self, ask: str, parameters: frozenset[str]) -> Iterator[Check]:
         """Each case, the gradient's own part of the answer."""
-        tensor, truth = tensor_of(ask), self.truth
+        tensor, cases = tensor_of(ask), self.cases
         extract = part(self.function.places[ask], self.function.returns)
-        for call, oracle in enumerate(truth.oracles):
-            arguments = truth.arguments(oracle.expected, oracle.case, parameters)
+        for call, oracle in enumerate(cases.oracles):
+            arguments = cases.arguments(oracle.expected, oracle.case, parameters)
             yield Check(
                 oracle.case.name,
                 arguments,
@@ -189,7 +189,7 @@ class SeveralChecks(GradientChecks):
                 True,
                 call,
                 extract,
-                remark=truth.remark(ask),
+                remark=cases.remark(ask),
             )
 
 
@@ -224,19 +224,19 @@ class TrainingChecks(FunctionChecks):
         return self.oracle.told(called[0], seconds)
 
 
-def checks_of(function: Function, truth: Truth, descents: Mapping[str, DescentOracle]) -> FunctionChecks:
+def checks_of(function: Function, cases: CaseSet, descents: Mapping[str, DescentOracle]) -> FunctionChecks:
     """What a function's answers are compared with; the one place that tells the kinds of function apart.
 
     Args:
         function: the function.
-        truth: what is known of its exercise's cases.
+        cases: what is known of its exercise's cases.
         descents: the descents of functions that train, by function name.
     """
     match function:
         case GradientStub():
-            return StubChecks(truth)
+            return StubChecks(cases)
         case GradientsFunction():
-            return SeveralChecks(truth, function)
+            return SeveralChecks(cases, function)
         case TrainingFunction():
             return TrainingChecks(descents[function.name])
     raise TypeError(f"expected one of the kinds of function, found {type(function).__name__}")

@@ -15,7 +15,7 @@ from torch import Tensor
 from grader.checks.cache import SuiteCache
 from grader.checks.check import Check
 from grader.checks.descent import DescentOracle
-from grader.checks.function_checks import FunctionChecks, Truth, checks_of
+from grader.checks.function_checks import CaseSet, FunctionChecks, checks_of
 from grader.checks.oracle import Blind, Oracle
 from grader.checks.witnesses import Reference, Witnesses
 from grader.course.exercise import Exercise, Function
@@ -60,7 +60,7 @@ class ExerciseSuite:
     @property
     def blind(self) -> Blind:
         """Where the plain loss of these cases sees nothing."""
-        return self._truth.blind
+        return self._cases.blind
 
     def of(self, function: Function) -> FunctionChecks:
         """What a function's answers are compared with."""
@@ -112,13 +112,13 @@ class ExerciseSuite:
         return self._witnesses.differences(ask, answers)
 
     @cached_property
-    def _truth(self) -> Truth:
-        return Truth(self.exercise, self.oracles, self.model._truth if self.model else None)
+    def _cases(self) -> CaseSet:
+        return CaseSet(self.exercise, self.oracles, self.model._cases if self.model else None)
 
     @cached_property
     def _functions(self) -> Mapping[str, FunctionChecks]:
         return {
-            function.name: checks_of(function, self._truth, self.descents)
+            function.name: checks_of(function, self._cases, self.descents)
             for function in self.exercise.functions
         }
 

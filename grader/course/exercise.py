@@ -251,10 +251,18 @@ class ExerciseFiles:
 def _settings(folder: Path) -> Mapping[str, Any]:
     path = folder / SETTINGS
     try:
-        settings = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except OSError as error:
         raise CourseError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CourseError(f"{path}: expected TOML: {error}") from error
+    return _read(path, text)
+
+
+def _read(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise CourseError(f"{path}: expected TOML: {error}") from error
     _validate(path, settings)
     if "shares" not in settings:

@@ -78,10 +78,10 @@ class Judge:
         exercises = self.exercises or tuple(suite.exercise for suite in self.suites)
         work = interpret(submission.files, exercises)
         suites = {suite.exercise.id: suite for suite in self._suites(submission)}
-        remembered = self._reusable(work)
-        heard = dict(self._ask(suites, work, remembered))
+        reusable = self._reusable(work)
+        answers = dict(self._ask(suites, work, reusable))
         results = tuple(
-            self._exercise(suite, work.get(name), heard, remembered) for name, suite in suites.items()
+            self._exercise(suite, work.get(name), answers, reusable) for name, suite in suites.items()
         )
         return self._scorecard(submission, results)
 
@@ -126,20 +126,20 @@ class Judge:
             return Reusable()
         sources = {name: one.handed_in.source for name, one in work.items()}
         found = ((suite.exercise, sources.get(suite.exercise.id)) for suite in self.suites)
-        return self.memory.recollect((exercise, source) for exercise, source in found if source is not None)
+        return self.memory.reusable((exercise, source) for exercise, source in found if source is not None)
 
     def _ask(
-        self, suites: Mapping[str, ExerciseSuite], work: Mapping[str, Work], remembered: Reusable
+        self, suites: Mapping[str, ExerciseSuite], work: Mapping[str, Work], reusable: Reusable
     ) -> Iterator[tuple[tuple[str, str], FunctionResult]]:
-        """The result of each function that is not remembered, by its exercise and its name."""
+        """The result of each function that is not known already, by its exercise and its name."""
         patience = self._patience(suites)
         for plan in self._plans:
-            apart = remembered.apart(planned.exercise.id for planned in plan.calls)
+            apart = reusable.apart(planned.exercise.id for planned in plan.calls)
             with Runner(self.opener, plan.limits, patience[plan.limits], apart) as runner:
                 for planned in plan.calls:
                     suite, function = suites[planned.exercise.id], planned.function
                     place = (planned.exercise.id, function.name)
-                    if place not in remembered.known:
+                    if place not in reusable.known:
                         yield place, self._function(suite, function, work.get(place[0]), runner)
 
     def _patience(self, suites: Mapping[str, ExerciseSuite]) -> Mapping[Limits, Patience]:
@@ -170,18 +170,18 @@ class Judge:
         suite: ExerciseSuite,
         work: Work | None,
         every: Mapping[tuple[str, str], FunctionResult],
-        remembered: Reusable,
+        reusable: Reusable,
     ) -> ExerciseResult:
         exercise = suite.exercise
-        heard = {name: result for (owner, name), result in every.items() if owner == exercise.id}
-        known = remembered.gradients(exercise.id)
+        own = {name: result for (owner, name), result in every.items() if owner == exercise.id}
+        known = reusable.gradients(exercise.id)
         gradients = tuple(
-            known.get(ask) or self._gradient(suite, ask, heard[exercise.function_of(ask).name])
+            known.get(ask) or self._gradient(suite, ask, own[exercise.function_of(ask).name])
             for ask in exercise.asks
         )
-        descent = next(_trainings(suite, heard), None) or remembered.descent(exercise.id)
+        descent = next(_trainings(suite, own), None) or reusable.descent(exercise.id)
         if self.memory is not None:
-            self.memory.keep(exercise, remembered, gradients, descent)
+            self.memory.keep(exercise, reusable, gradients, descent)
         if work is not None:
             gradients = tuple(placed(work, gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -196,32 +196,32 @@ class Judge:
             descent=descent,
         )
 
-    def _gradient(self, suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Gradient:
-        # Some witnesses take a while: they are not heard where the function was not handed in.
-        wanted = heard.stub is not None or not suite.of_ask(ask).is_costly
+    def _gradient(self, suite: ExerciseSuite, ask: str, result: FunctionResult) -> Gradient:
+        # Some witnesses take a while: they are not asked where the function was not handed in.
+        wanted = result.stub is not None or not suite.of_ask(ask).is_costly
         fault = suite.fault(ask) if wanted else None
         if fault is not None:
-            heard = FunctionResult(Failed(Outcome.GRADER_FAULT, fault))
-        return report(suite, ask, heard, self.settings.hints)
+            result = FunctionResult(Failed(Outcome.GRADER_FAULT, fault))
+        return report(suite, ask, result, self.settings.hints)
 
 
-def report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str = "full") -> Gradient:
+def report(suite: ExerciseSuite, ask: str, result: FunctionResult, hints: str = "full") -> Gradient:
     """One ask's line in the scorecard; ``hints`` says how much its hint may tell.
 
     It is made once for all submissions of which the same came back from the same line.
     """
-    if heard.told is None or heard.stub is None:
-        return _report(suite, ask, heard.about(ask), hints).timed(heard.seconds)
-    key = (ask, hints, heard.stub.line, heard.told)
-    told = suite.cache.report(key, lambda: _report(suite, ask, heard.about(ask), hints))
-    return told.timed(heard.seconds)
+    if result.told is None or result.stub is None:
+        return _report(suite, ask, result.about(ask), hints).timed(result.seconds)
+    key = (ask, hints, result.stub.line, result.told)
+    told = suite.cache.report(key, lambda: _report(suite, ask, result.about(ask), hints))
+    return told.timed(result.seconds)
 
 
-def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -> Gradient:
+def _report(suite: ExerciseSuite, ask: str, result: FunctionResult, hints: str) -> Gradient:
     """The same, without the time it took."""
     exercise = suite.exercise
-    decided = heard.deciding
-    first = [(check, verdict) for check, verdict in heard.checks if check.call == 0]
+    decided = result.deciding
+    first = [(check, verdict) for check, verdict in result.checks if check.call == 0]
     answers = [verdict.tensor for _, verdict in first if verdict.tensor is not None]
     whole = bool(first) and len(answers) == len(first)
     autograd = (
@@ -229,8 +229,8 @@ def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -
         if whole
         else UNKNOWN
     )
-    shown = next((pair for pair in heard.checks if pair[1] is decided), None)
-    hint = diagnose(suite, ask, heard.checks, decided, heard.called[0] if heard.called else None)
+    shown = next((pair for pair in result.checks if pair[1] is decided), None)
+    hint = diagnose(suite, ask, result.checks, decided, result.called[0] if result.called else None)
     ours = decided.outcome is Outcome.GRADER_FAULT
     return Gradient(
         name=ask,
@@ -239,11 +239,11 @@ def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -
         max_score=exercise.points,
         exact=whole and all(verdict.exact for _, verdict in first),
         max_abs_diff=autograd.max_abs_diff,
-        line=heard.stub.line if heard.stub else None,
+        line=result.stub.line if result.stub else None,
         seconds=0.0,
         autograd=autograd,
         reference=suite.reference_differences(ask, answers) if whole else None,
-        cases=tuple(_case_results(suite, ask, heard)),
+        cases=tuple(_case_results(suite, ask, result)),
         hint=reduced(hint, hints),
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
@@ -252,8 +252,8 @@ def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -
         found_shape=decided.found_shape,
         worst=worst(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
         error_map=error_map(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
-        notes=tuple(_notes(heard)),
-        output=heard.output,
+        notes=tuple(_notes(result)),
+        output=result.output,
     )
 
 
@@ -262,31 +262,31 @@ def _is_off(verdict: Verdict) -> bool:
     return verdict.tensor is not None and not verdict.outcome.scores
 
 
-def _case_results(suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Iterator[CaseResult]:
-    for check, verdict in heard.checks:
+def _case_results(suite: ExerciseSuite, ask: str, result: FunctionResult) -> Iterator[CaseResult]:
+    for check, verdict in result.checks:
         yield CaseResult(
             check.name, verdict.outcome, verdict.difference, check.expected.tolerance, check.decides
         )
-    if not heard.checks:
-        outcome = heard.deciding.outcome
+    if not result.checks:
+        outcome = result.deciding.outcome
         for position, (name, tolerance) in enumerate(suite.of_ask(ask).planned(ask)):
             yield CaseResult(name, Outcome.NOT_RUN if position else outcome, None, tolerance, True)
 
 
-def _trainings(suite: ExerciseSuite, heard: Mapping[str, FunctionResult]) -> Iterator[Training]:
+def _trainings(suite: ExerciseSuite, results: Mapping[str, FunctionResult]) -> Iterator[Training]:
     """What was trained, of the functions that came to an end."""
-    for name, result in heard.items():
+    for name, result in results.items():
         made = suite.of(suite.exercise.function(name)).trained(result.called, result.seconds)
         if made is not None:
             yield made
 
 
-def _notes(heard: FunctionResult) -> Iterator[str]:
-    decided = heard.deciding
+def _notes(result: FunctionResult) -> Iterator[str]:
+    decided = result.deciding
     if decided.failure is not None and decided.failure.fault is None:
         yield decided.failure.message
-    yield from dict.fromkeys(note for _, verdict in heard.checks for note in verdict.notes)
-    for check, verdict in heard.checks:
+    yield from dict.fromkeys(note for _, verdict in result.checks for note in verdict.notes)
+    for check, verdict in result.checks:
         if (
             check.name == RANDOM
             and not check.decides

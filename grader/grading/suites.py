@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from grader.checks.cases import CaseSource, mixed, sources
+from grader.checks.cases import LECTURE, CaseSource, mixed, sources
 from grader.checks.descent import DescentOracle
 from grader.checks.oracle import Oracle
 from grader.checks.suite import ExerciseSuite
@@ -51,7 +51,8 @@ def prepare_descents(exercise: Exercise, settings: Settings) -> Mapping[str, Des
 def own_suites(suites: Sequence[ExerciseSuite], settings: Settings, digest: str) -> tuple[ExerciseSuite, ...]:
     """The same suites on fresh cases that are drawn for one submission, so that no other's answers are of use.
 
-    Cases with a fixed seed, the lecture's among them, stay: everyone can draw those.
+    The lecture's case stays: everyone can draw it. Of a fresh case with a fixed seed the inputs stay, and what
+    else is drawn in it does not.
 
     Args:
         suites: the suites.
@@ -68,7 +69,7 @@ def own_suites(suites: Sequence[ExerciseSuite], settings: Settings, digest: str)
 
 
 def _redrawn(source: CaseSource, seed: int) -> CaseSource:
-    return source if source.is_public else replace(source, seed=seed)
+    return source if source.name == LECTURE else replace(source, seed=seed)
 
 
 def _once(made: dict[CaseSource, Oracle], source: CaseSource) -> Oracle:

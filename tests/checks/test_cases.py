@@ -63,7 +63,7 @@ def test_a_fixed_seed_is_fixed_whatever_the_instructor_s(exercise: Exercise, fix
     generator = torch.Generator().manual_seed(fixed)
     sizes = dict(settings.sizes)
     assert torch.equal(one.inputs["W1"], exercise.forward.module["draw"](generator, **sizes)["W1"])
-    assert one.source.is_public
+    assert one.source.fixed == fixed
 
 
 def test_a_seed_of_zero_in_the_settings_is_fixed(tmp_path: Path) -> None:
@@ -78,9 +78,4 @@ def test_a_seed_of_zero_in_the_settings_is_fixed(tmp_path: Path) -> None:
     (training,) = exercise.training
     settings = (exercise.lecture, *exercise.fresh, training.descent.start)
     assert [one.seed for one in settings] == [0] * len(settings)
-    assert all(source.is_public for source in sources(exercise))
-
-
-def test_a_case_without_a_seed_of_its_own_is_a_secret(exercise: Exercise) -> None:
-    lecture, *fresh = sources(exercise)
-    assert lecture.is_public and not any(source.is_public for source in fresh)
+    assert [source.drawn_from for source in sources(exercise)] == [0] * len(sources(exercise))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from grader.grading.prepare import own_suites
 
 from grader.checks.cases import sources
 from grader.checks.oracle import Oracle
@@ -140,6 +141,19 @@ def test_what_exercise_1_is_handed_is_of_no_use_in_exercise_4(
     assert found == (set() if owner is None else {"dW2", "db2", "dbngain", "dbnbias", "dW1"})
 
 
+def test_each_submission_has_upstreams_of_its_own_even_where_inputs_are_fixed(course: Course) -> None:
+    """The lecture's case stays, with all that is known of it; the same work gets the same again."""
+    exercise = course.exercises[0]
+    exercise = replace(exercise, fresh=tuple(replace(case, seed=3) for case in exercise.fresh))
+    suites = prepare_suites(course, [exercise], Settings())
+    (one,), (two,), (again,) = (own_suites(suites, Settings(), digest) for digest in ("a", "b", "a"))
+    assert one.oracles[0] is two.oracles[0] is suites[0].oracles[0]
+    inputs = [suite.oracles[1].case.inputs["W1"] for suite in (one, two)]
+    assert torch.equal(*inputs)
+    first, second, third = (s.oracles[1].random({"h"}, {"h"})["h"].precise for s in (one, two, again))
+    assert torch.equal(first, third) and not torch.equal(first, second)
+
+
 def handed_and_asked(judge: Judge) -> Iterator[tuple[set[object], set[object]]]:
     """For each box: the gradients it may be handed, and those it is asked for, by the cases they belong to."""
     by_id = {suite.exercise.id: suite for suite in judge.suites}
@@ -147,7 +161,7 @@ def handed_and_asked(judge: Judge) -> Iterator[tuple[set[object], set[object]]]:
         handed, asked = set[object](), set[object]()
         for planned in plan.calls:
             cases = [oracle.case.source for oracle in by_id[planned.exercise.id].oracles]
-            secret = [case for case in cases if not case.is_public]
+            secret = [case for case in cases if case.fixed is None]
             handed |= {(case, name) for case in secret for name in planned.handed - {"loss"}}
             asked |= {(case, name) for case in secret for name in planned.asked}
         yield handed, asked

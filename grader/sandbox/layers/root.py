@@ -121,7 +121,9 @@ def probe(confinement: Confinement) -> None:
         if os.path.exists(stray):
             raise Breach(f"the box sees {stray}")
     try:
-        call("mkdirat", AT_FDCWD, b"/written\0", 0o700)  # the system's own: in place of os.mkdir a box has a stand-in
+        call(
+            "mkdirat", AT_FDCWD, b"/written\0", 0o700
+        )  # the system's own: in place of os.mkdir a box has a stand-in
     except OSError:
         return
     raise Breach("the box can write to its root")
