@@ -11,9 +11,18 @@ class GraderError(Exception):
 
 
 class UsageError(GraderError):
-    """Something the person at the command line can mend: a path, an option, a course's settings."""
+    """Something that whoever asked can mend: a path, a setting, a course.
+
+    Args:
+        message: what is wrong, what was expected, and what was found.
+        setting: the setting it is about, where it is about one; the text begins with it.
+    """
 
     exit_status = 2
+
+    def __init__(self, message: str, *, setting: str | None = None) -> None:
+        super().__init__(message if setting is None else f"{setting}: {message}")
+        self.setting = setting
 
 
 class CourseError(UsageError):

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, settings
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.engine import Engine
+from grader.grading.judge import Judge
+from grader.grading.prepared import PreparedCourse
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
 from grader.submissions import submission
@@ -50,10 +52,15 @@ def zygote(course: Course) -> Iterator[Zygote]:
 
 
 @pytest.fixture(scope="session")
-def judge(course: Course, zygote: Zygote) -> Judge:
+def judge(engine: Engine) -> Judge:
     """A judge of all exercises, with a time limit that a hang in a test can afford."""
-    settings = Settings(time_limit_s=5)
-    return Judge(zygote, prepare_suites(course, course.exercises, settings), settings)
+    return engine.judge
+
+
+@pytest.fixture(scope="session")
+def engine(course: Course, zygote: Zygote) -> Engine:
+    """An engine of all exercises, with a time limit that a hang in a test can afford."""
+    return Engine.over(PreparedCourse(course, (), Settings(time_limit_s=5)), zygote)
 
 
 class Desk:

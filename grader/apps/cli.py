@@ -9,29 +9,23 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import grader
-from grader.course.settings import DEFAULT_SEED
+from grader.apps import console
+from grader.apps import options as opt
+from grader.apps.options import ClassOptions, CourseOptions, OutputOptions, ReportOptions
+from grader.apps.process import Ended, ended_in_order
+from grader.course.settings import Settings
 from grader.errors import GraderError, UsageError
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from grader.batch.delivery import Reports
-    from grader.batch.gradebook import Group
-    from grader.course.course import Course
-    from grader.grading.training import Trainer
-    from grader.grading.workshop import Workshop
-    from grader.reports.book import Student
-    from grader.scorecard.model import Scorecard
-    from grader.submissions.discover import Layout
-    from grader.submissions.submission import Submission
-
 INTERRUPTED = 130
-DEFAULT_OUT = Path("scorecards")
+
+HELP_WANTED: tuple[type[click.ClickException], ...] = tuple(
+    getattr(click.exceptions, name) for name in ("NoArgsIsHelpError",) if hasattr(click.exceptions, name)
+)
+"""A command without what it needs, which shows its help; click before 8.2 shows it and ends with status 0."""
 
 
 class DefaultGroup(click.Group):
@@ -70,148 +64,24 @@ def cli() -> None:
     """
 
 
-COURSE = click.option(
-    "--course",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The course's folder.  [default: the one around PATH, else the one in the package]",
-)
-EXERCISE = click.option(
-    "--exercise", "exercises", multiple=True, metavar="ID", help="Only this exercise (repeatable)."
-)
-SEED = click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=DEFAULT_SEED,
-    show_default=True,
-    help="Draw the fresh cases from N.",
-)
-WORDS = click.option(
-    "--words",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A word list for the lecture's case, instead of the exercise's own.",
-)
-OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_OUT,
-    show_default=True,
-    help="Where scorecards go.",
-)
-ISOLATION = click.option(
-    "--isolation",
-    type=click.Choice(["auto", "strict"]),
-    default="auto",
-    show_default=True,
-    help="strict runs nothing unless answers, network and processes are kept apart.",
-)
-SECONDS = click.FloatRange(0, min_open=True)
-TIME_LIMIT = click.option("--time-limit", type=SECONDS, metavar="S", help="Seconds for one stub.")
-MEMORY_LIMIT = click.option(
-    "--memory-limit", type=click.IntRange(64), metavar="MB", help="MiB a submission may allocate."
-)
-REFERENCE = click.option("--with-reference", is_flag=True, help="Take the instructor's solutions along.")
-
-
-class Visibility(click.ParamType):  # type: ignore[type-arg]  # which click 8.1 does not know as generic
-    """When students see tests: one of what Gradescope's report knows, which is not read before it is needed."""
-
-    name = "visibility"
-
-    @property
-    def _choice(self) -> click.Choice[str]:
-        from grader.reports.gradescope import VISIBILITIES
-
-        return click.Choice(VISIBILITIES)
-
-    def get_metavar(self, *about: Any, **more: Any) -> str | None:
-        """The choices, as help shows them."""
-        return self._choice.get_metavar(*about, **more)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """One of the choices, or a usage error that tells them."""
-        return self._choice.convert(value, param, ctx)
-
-
 @cli.command(DefaultGroup.default, Unnamed, hidden=True)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@EXERCISE
-@OUT
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="What is printed.",
-)
-@SEED
-@WORDS
-@COURSE
-@ISOLATION
-@TIME_LIMIT
-@MEMORY_LIMIT
-@click.option(
-    "--hints",
-    type=click.Choice(["full", "line", "off"]),
-    default="full",
-    show_default=True,
-    help="What a hint tells: the mistake, only its line, nothing.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Submissions graded at a time, those that hang not counted.  [default: the cores]",
-)
-@click.option("--single", is_flag=True, help="PATH is one student's work, whatever is in it.")
-@click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded.")
-@click.option(
-    "--roster",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A CSV file, id,name,email: who is in the class, and stands in the gradebook.",
-)
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    metavar="KIND=PATH",
-    help="Write one more report (repeatable); docs/reports.md has the kinds.",
-)
-@click.option("--assignment", metavar="NAME", help="The title of the gradebook's column for the total.")
-@click.option(
-    "--gradebook",
-    "exported",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The CSV exported from Canvas or Moodle, for that report to fill in.",
-)
-@click.option(
-    "--commit-time",
-    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-    metavar="TIME",
-    help="When the graded commit was made, such as 2026-06-01T14:32:01Z.",
-)
+@opt.OUTPUT_OPTIONS
+@opt.GRADE_SETTINGS
+@opt.COURSE_OPTIONS
+@opt.ISOLATION
+@opt.CLASS_OPTIONS
+@opt.REPORT_OPTIONS
 @click.pass_context
 def grade_submissions(
     context: click.Context,
     paths: tuple[Path, ...],
-    exercises: tuple[str, ...],
-    out: Path,
-    form: str,
-    seed: int,
-    words: Path | None,
-    course: Path | None,
+    output: OutputOptions,
+    settings: Settings,
+    chosen: CourseOptions,
     isolation: str,
-    time_limit: float | None,
-    memory_limit: int | None,
-    hints: str,
-    jobs: int | None,
-    single: bool,
-    regrade: bool,
-    roster: Path | None,
-    reports: tuple[str, ...],
-    assignment: str | None,
-    exported: Path | None,
-    commit_time: datetime | None,
+    of_class: ClassOptions,
+    reporting: ReportOptions,
 ) -> None:
     """Grade submissions: folders, files, a folder of submissions, or a zip from Moodle, Canvas or Gradescope.
 
@@ -221,182 +91,51 @@ def grade_submissions(
 
     Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
     """
-    from grader.batch.cpus import cores
-    from grader.course.settings import Settings
-    from grader.grading.workshop import Workshop
-    from grader.submissions.discover import laid_out
+    from grader.apps.grading import Grading
 
-    # What belongs to a report is looked at, too, where no report was asked for: it was forgotten.
-    asked = reports or any(one is not None for one in (assignment, exported, commit_time))
-    wanted = _wanted(reports, assignment, exported, commit_time, form) if asked else None
-    home = _course(course, paths[0])
-    settings = Settings(seed, words, time_limit, memory_limit, hints)
-    students = _students(roster) if roster is not None else ()
-    with laid_out(paths, home.ids, exercises, single=single) as layout:
-        workshop = Workshop(home, exercises, settings, layout.unreadable)
-        for notice in layout.notices:
-            click.echo(f"grade: {notice}", err=True)
-        if wanted is not None:
-            titles = {exercise.id: exercise.title for exercise in workshop.exercises}
-            wanted.check(len(layout.found), titles, out)
-        alone = len(layout.found) == 1 and not students
-        group = None if alone and wanted is None else _group(layout, students)
-        if alone or group is None:
-            status = _grade_one(layout.found[0].path, workshop, out, form, isolation)
-        else:
-            status = _grade_class(
-                group, workshop, out, form, isolation, jobs=jobs or cores(), regrade=regrade
-            )
-        if wanted is not None and group is not None:
-            _report(wanted, group, out)
-    context.exit(status)
-
-
-def _students(path: Path) -> tuple[Student, ...]:
-    """Who is in the class."""
-    from grader.batch import roster
-
-    return tuple(roster.load(path))
-
-
-def _group(layout: Layout, students: Sequence[Student]) -> Group:
-    """Whose work is graded."""
-    from grader.batch.gradebook import Group  # a desk has no use for it
-
-    return Group(layout.found, students)
-
-
-def _wanted(
-    reports: tuple[str, ...],
-    assignment: str | None,
-    exported: Path | None,
-    commit_time: datetime | None,
-    form: str,
-) -> Reports:
-    """The reports asked for, once what some consoles need in front of all else has been printed."""
-    # Imported here: most runs report to nobody, and a run starts with its boxes' parent, not with this.
-    from grader.batch.delivery import Reports
-
-    wanted = Reports.read(reports, assignment, exported, commit_time)
-    if form == "json" and wanted.spoken:
-        # Whoever reads commands from what is printed needs the brackets there; around JSON, it is no JSON.
-        kinds = ", ".join(wanted.spoken)
-        raise UsageError(
-            f"--format json: expected no report that prints, too, found {kinds}; the JSON is in --out as well"
-        )
-    click.echo(wanted.opening, nl=False)
-    return wanted
-
-
-def _report(wanted: Reports, group: Group, out: Path) -> None:
-    """Deliver the reports on the scorecards of these submissions."""
-    from grader.batch.store import ResultStore
-
-    delivery = wanted.on(group, ResultStore(out).text)
-    for warning in delivery.warnings():
-        click.echo(f"grade: {warning}", err=True)
-    click.echo(delivery.console(), nl=False)
-    delivery.deliver()
-
-
-def _grade_one(path: Path, workshop: Workshop, out: Path, form: str, isolation: str) -> int:
-    """Grade one submission in this process, as a student at a desk does."""
-    from grader.batch.atomic_files import writable_folder
-    from grader.batch.run import open_run
-    from grader.batch.store import ResultStore
-    from grader.reports import table
-
-    with open_run(path, workshop, isolation=isolation) as run:
-        writable_folder(out)
-        scorecard = ResultStore(out).richer(run.grade())
-        ResultStore(out).keep(scorecard, None)
-    if form == "json":
-        click.echo(scorecard.as_json(), nl=False)
-    else:
-        click.echo(table.render(scorecard, colour=sys.stdout.isatty()), nl=False)
-        click.echo(f"Scorecards: {ResultStore(out).path(scorecard.submission.name, '.html')}")
-    return _status(scorecard)
-
-
-def _grade_class(
-    group: Group, workshop: Workshop, out: Path, form: str, isolation: str, *, jobs: int, regrade: bool
-) -> int:
-    """Grade many submissions in processes of their own; print a row for each, and write the gradebook."""
-    from grader.apps.progress import watched
-    from grader.batch import gradebook
-    from grader.batch.run import open_class
-    from grader.batch.store import ResultStore
-    from grader.reports import table
-
-    for notice in group.notices:
-        click.echo(f"grade: {notice}", err=True)
-    store, results = ResultStore(out), gradebook.Results()
-    paths = [one.path for one in group.found]
-    with open_class(paths, workshop, store, isolation=isolation, jobs=jobs, regrade=regrade) as run:
-        for done in watched(run, len(run)):
-            results.add(done)
-    book = gradebook.write(group, results, out)
-    names = [one.name for one in group.found]
-    if form == "json":
-        for i, name in enumerate(names):
-            click.echo(("[\n" if i == 0 else ",\n") + store.text(name).strip(), nl=False)
-        click.echo("\n]")
-    else:
-        rows = [results.rows[name] for name in names]
-        click.echo(table.render_rows(rows, colour=sys.stdout.isatty()), nl=False)
-        click.echo(f"{book.summary}; {results.kept} graded before and unchanged")
-        click.echo(f"Gradebook: {out / gradebook.NAME}.html")
-    return results.status
+    grading = Grading.of(chosen, paths, settings, isolation, output, of_class)
+    context.exit(grading.run(paths, reporting))
 
 
 @cli.command("new")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@EXERCISE
-@COURSE
-def new(folder: Path, exercises: tuple[str, ...], course: Path | None) -> None:
+@opt.COURSE_OPTIONS
+def new(folder: Path, chosen: CourseOptions) -> None:
     """Lay out the templates for a new submission in DIR."""
     from grader.apps import template
 
-    home = _course(course, folder)
-    for path in template.lay_out(home.select(exercises), folder):
-        click.echo(path)
-    click.echo(f"Fill the stubs, then: grade {folder}")
+    home = chosen.around(folder)
+    for path in template.lay_out(home.select(chosen.exercises), folder):
+        console.say(str(path))
+    console.say(f"Fill the stubs, then: grade {folder}")
 
 
 @cli.command("audit")
-@EXERCISE
-@SEED
-@WORDS
-@COURSE
+@opt.COURSE_OPTIONS
+@opt.CASE_SETTINGS
 @click.option("--write-templates", is_flag=True, help="Write the templates anew from the forward passes.")
 @click.pass_context
-def audit(
-    context: click.Context,
-    exercises: tuple[str, ...],
-    seed: int,
-    words: Path | None,
-    course: Path | None,
-    write_templates: bool,
-) -> None:
-    """Check the course itself: witnesses agree, blind spots, templates, settings.
+def audit(context: click.Context, chosen: CourseOptions, settings: Settings, write_templates: bool) -> None:
+    """Check the course itself: expected gradients agree, blind spots, templates, settings.
 
     Exit status: 0 it is sound, 2 it cannot be read, 3 it is unsound: what is marked FAIL says why.
     """
     from grader.apps import audit as auditing
     from grader.apps import template
-    from grader.course.settings import Settings
-    from grader.grading.judge import prepare_suites
+    from grader.grading.prepared import PreparedCourse
 
-    home = _course(course, Path.cwd())
-    chosen = home.select(exercises)
+    home = chosen.around(Path.cwd())
+    prepared = PreparedCourse(home, chosen.exercises, settings)
     if write_templates:
-        for exercise in chosen:
-            click.echo(template.write(exercise))
+        for exercise in prepared.exercises:
+            console.say(str(template.write(exercise)))
     sound = True
-    for finding in auditing.audit(prepare_suites(home, chosen, Settings(seed, words))):
+    for finding in auditing.audit(prepared.suites):
         mark = {True: "ok  ", False: "FAIL", None: "note"}[finding.ok]
         colour = {True: "green", False: "red", None: "yellow"}[finding.ok]
-        click.echo(f"{click.style(mark, fg=colour)} {finding.exercise}: {finding.subject}: {finding.message}")
+        console.say(
+            f"{click.style(mark, fg=colour)} {finding.exercise}: {finding.subject}: {finding.message}"
+        )
         sound = sound and finding.ok is not False
     context.exit(0 if sound else GraderError.exit_status)
 
@@ -407,7 +146,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine
+    from grader.apps.doctor import examine, examine_ends
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -418,12 +157,18 @@ def doctor() -> None:
                 if layer.reason is None
                 else click.style("missing", fg="red")
             )
-            click.echo(f"{layer.name:14} {found}  {layer.protects}")
+            console.say(f"{layer.name:14} {found}  {layer.protects}")
             if layer.reason is not None:
-                click.echo(f"{'':14} because {layer.reason}")
-                click.echo(f"{'':14} to get it: {layer.remedy}")
+                console.say(f"{'':14} because {layer.reason}")
+                console.say(f"{'':14} to get it: {layer.remedy}")
+        for end in examine_ends(boxes):
+            closed = end.reason is None
+            console.say(
+                f"{end.name:14} {click.style('closed', fg='green') if closed else click.style('open', fg='red')}"
+                f"    {'' if closed else f'{end.threat}; '}takes {end.needs}"
+            )
         require(boxes, "strict isolation cannot be had here: ")
-    click.echo("Strict isolation can be had here.")
+    console.say("Strict isolation can be had here.")
 
 
 @cli.group("export")
@@ -433,48 +178,39 @@ def export() -> None:
 
 @export.command("gradescope")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.zip")
-@EXERCISE
-@SEED
-@COURSE
+@opt.COURSE_OPTIONS
+@opt.SEED
 @click.option(
     "--visibility",
-    type=Visibility(),
+    type=opt.Visibility(),
     default="visible",
     show_default=True,
     help="When students see the tests.",
 )
-@ISOLATION
-@REFERENCE
+@opt.ISOLATION
+@opt.REFERENCE
 def export_gradescope(
-    out: Path,
-    exercises: tuple[str, ...],
-    seed: int,
-    course: Path | None,
-    visibility: str,
-    isolation: str,
-    with_reference: bool,
+    out: Path, chosen: CourseOptions, seed: int, visibility: str, isolation: str, with_reference: bool
 ) -> None:
     """Write the zip that an instructor uploads to Gradescope."""
     from grader.apps.export import gradescope
 
-    settings = gradescope.GradescopeSettings(exercises, seed, visibility, isolation)
-    gradescope.export(out, _course(course, Path.cwd()), settings, reference=with_reference)
-    click.echo(out)
+    settings = gradescope.GradescopeSettings(chosen.exercises, seed, visibility, isolation)
+    gradescope.export(out, chosen.around(Path.cwd()), settings, reference=with_reference)
+    console.say(str(out))
 
 
 @export.command("action")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
-@EXERCISE
-@COURSE
-@REFERENCE
-def export_action(
-    folder: Path, exercises: tuple[str, ...], course: Path | None, with_reference: bool
-) -> None:
+@opt.COURSE_OPTIONS
+@opt.REFERENCE
+def export_action(folder: Path, chosen: CourseOptions, with_reference: bool) -> None:
     """Write workflows and grader into DIR, the repository where students hand in."""
     from grader.apps.export import action
 
-    for path in action.export(folder, _course(course, Path.cwd()), exercises, reference=with_reference):
-        click.echo(path)
+    home = chosen.around(Path.cwd())
+    for path in action.export(folder, home, chosen.exercises, reference=with_reference):
+        console.say(str(path))
 
 
 @cli.command("schema")
@@ -484,33 +220,40 @@ def schema() -> None:
 
     from grader.scorecard.model import schema as scorecard_schema
 
-    click.echo(json.dumps(scorecard_schema(), indent=2))
+    console.say(json.dumps(scorecard_schema(), indent=2))
 
 
 @cli.command("watch")
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
-@EXERCISE
-@SEED
-@WORDS
-@COURSE
-@TIME_LIMIT
-def watch(
-    path: Path,
-    exercises: tuple[str, ...],
-    seed: int,
-    words: Path | None,
-    course: Path | None,
-    time_limit: float | None,
-) -> None:
+@opt.COURSE_OPTIONS
+@opt.WATCH_SETTINGS
+def watch(path: Path, chosen: CourseOptions, settings: Settings) -> None:
     """Grade one submission at each save, on one screen; Ctrl-C ends.
 
     Shows every outcome, what the save changed, and the next gradient to do. Writes no scorecard.
     """
     from grader.apps.watch.watch import watch as watch_submission
-    from grader.course.settings import Settings
 
-    settings = Settings(seed, words, time_limit)
-    watch_submission(path, only=exercises, course=course, settings=settings)
+    watch_submission(path, only=chosen.exercises, course=chosen.course, settings=settings)
+
+
+@cli.command("test")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
+)
+@click.option("-k", "expression", metavar="WORDS", help="Only gradients whose names fit, as pytest takes it.")
+@click.pass_context
+def run_tests(context: click.Context, paths: tuple[Path, ...], expression: str | None) -> None:
+    """Show each gradient of submissions as a test of pytest, and import nothing of theirs.
+
+    `pytest PATH` by itself runs what a folder tells it to: a conftest.py, tests, plugins named in a pytest.ini.
+    This does not.
+
+    Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
+    """
+    from grader.apps.testing import run
+
+    context.exit(run(paths, expression))
 
 
 @cli.command("train")
@@ -520,13 +263,13 @@ def watch(
     "--steps", type=click.IntRange(1, 1_000_000), default=200_000, show_default=True, help="Steps to make."
 )
 @click.option("--exercise", metavar="ID", help="The exercise that trains, where the course has several.")
-@OUT
-@SEED
-@WORDS
-@COURSE
-@ISOLATION
-@click.option("--time-limit", type=SECONDS, metavar="S", help="Seconds for all of it.")
-@MEMORY_LIMIT
+@opt.OUT
+@opt.SEED
+@opt.WORDS
+@opt.COURSE
+@opt.ISOLATION
+@click.option("--time-limit", type=opt.SECONDS, metavar="S", help="Seconds for all of it.")
+@opt.MEMORY_LIMIT
 @click.pass_context
 def train(
     context: click.Context,
@@ -549,85 +292,50 @@ def train(
     Exit status: 0 trained to the end or stopped by hand, 1 the submission broke down, 2 usage, 3 the grader's
     own fault.
     """
-    from grader.course.settings import Settings
-    from grader.grading.training import Trainer
-    from grader.grading.workshop import Workshop
-    from grader.submissions.discover import laid_out
+    from grader.apps.training import Training
 
-    home = _course(course, path)
-    workshop = Workshop(home, (), Settings(seed, words, memory_limit_mb=memory_limit))
-    with laid_out([path], home.ids) as layout:
-        if len(layout.found) != 1:
-            raise UsageError(f"{path}: expected one submission to train with, found {len(layout.found)}")
-        submission = workshop.read(layout.found[0].path)
-        trainer = Trainer.of(
-            submission, home, workshop.settings, steps=steps, exercise=exercise, time_limit_s=time_limit
-        )
-        context.exit(_train_one(trainer, submission, workshop, out, isolation))
-
-
-def _train_one(
-    trainer: Trainer, submission: Submission, workshop: Workshop, out: Path, isolation: str
-) -> int:
-    """Grade one submission and train with it; what was graded is kept before the training begins."""
-    from grader.apps.training_progress import watched
-    from grader.batch.fingerprint import RunFingerprint
-    from grader.batch.run import open_run
-    from grader.batch.store import ResultStore
-    from grader.reports import table
-
-    store, colour = ResultStore(out), sys.stdout.isatty()
-    with open_run(submission.path, workshop, isolation=isolation) as run:
-        store.open()
-        boxes = run.judge.opener
-        # Under the key of a whole class: its next run keeps the training, unless something has changed.
-        terms = RunFingerprint.of(workshop.course, workshop.exercises, workshop.settings, boxes.isolation)
-        key = terms.key(submission)
-        scorecard = run.grade()
-        store.keep(store.richer(scorecard), key)
-        click.echo(table.render(scorecard, colour=colour))
-        with watched(trainer.oracle.descent.steps) as show:
-            training = trainer.train(boxes, show)
-        store.keep(scorecard.with_training(trainer.exercise, training), key)
-    click.echo(table.render_training(training, colour=colour), nl=False)
-    click.echo(f"Scorecards: {store.path(submission.name, '.html')}")
-    return GraderError.exit_status if scorecard.at_fault else int(training.broke_down)
+    training = Training.of(
+        CourseOptions(course, ()).around(path),
+        Settings(seed, words, memory_limit_mb=memory_limit),
+        out,
+        isolation,
+    )
+    context.exit(training.run(path, steps=steps, exercise=exercise, time_limit_s=time_limit))
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every error becomes one line."""
+    console.ready()
     try:
-        status = cli.main(args, prog_name="grade", standalone_mode=False)
-        sys.exit(status or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
+        with ended_in_order():
+            status = cli.main(args, prog_name="grade", standalone_mode=False) or 0
+    except HELP_WANTED as error:
         error.show()
-        sys.exit(UsageError.exit_status)
+        status = UsageError.exit_status
     except click.ClickException as error:
-        _fail(error.format_message(), UsageError.exit_status)
+        status = _failed(error.format_message(), UsageError.exit_status)
     except GraderError as error:
-        _fail(str(error), error.exit_status)
+        status = _failed(_in_options(error), error.exit_status)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; the scorecards written so far are whole", INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(INTERRUPTED)
+        status = _failed("interrupted; the scorecards written so far are whole", INTERRUPTED)
+    except Ended as end:
+        status = _failed(f"{end}; the scorecards written so far are whole", end.exit_status)
     except Exception:
         # Whatever else is raised is a bug of ours: said in full, and never mistaken for points lost.
         traceback.print_exc()
-        _fail("the grader itself failed; nothing here is the submission's fault", GraderError.exit_status)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    click.echo(f"grade: {' '.join(message.split())}", err=True)
+        status = _failed(
+            "the grader itself failed; nothing here is the submission's fault", GraderError.exit_status
+        )
+    console.close()
     sys.exit(status)
 
 
-def _course(course: Path | None, path: Path) -> Course:
-    from grader.course.course import Course
+def _in_options(error: GraderError) -> str:
+    """An error of the library's in the words of the command line: a setting is an option."""
+    setting = error.setting if isinstance(error, UsageError) else None
+    return f"--{error}" if setting is not None else str(error)
 
-    return Course.at(course) if course is not None else Course.around(path)
 
-
-def _status(scorecard: Scorecard) -> int:
-    if scorecard.at_fault:
-        return GraderError.exit_status
-    return 0 if scorecard.perfect else 1
+def _failed(message: str, status: int) -> int:
+    console.tell(message)
+    return status

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.batch.worker import TaskResult
+    from grader.batch.task import TaskResult
 
 
 def watched(run: Iterable[TaskResult], total: int) -> Iterator[TaskResult]:
@@ -35,6 +35,6 @@ def watched(run: Iterable[TaskResult], total: int) -> Iterator[TaskResult]:
         bar = progress.add_task("", total=total, failed=0, rate=0.0)
         failed = 0
         for done in run:
-            failed += done.entry is not None and done.entry.score is None
+            failed += done.at_fault
             progress.update(bar, advance=1, failed=failed, rate=progress.tasks[0].speed or 0.0)
             yield done

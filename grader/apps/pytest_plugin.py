@@ -37,7 +37,7 @@ from grader.errors import GraderError
 if TYPE_CHECKING:
     from grader.apps.pytest_files import PytestSubmission
     from grader.course.course import Course
-    from grader.grading.desk import Desk
+    from grader.grading.engine import Engine
     from grader.scorecard.model import ExerciseResult
 
 GRADERS = pytest.StashKey["Graders"]()
@@ -233,12 +233,12 @@ class GradientItem(pytest.Item):
 
 
 class Graders:
-    """What a session grades with: a desk for each course, and every file's results once they are known."""
+    """What a session grades with: an engine for each course, and every file's results once they are known."""
 
     def __init__(self, items: Iterable[pytest.Item]) -> None:
         self._wanted = [item for item in items if isinstance(item, GradientItem)]
         self._open = ExitStack()
-        self._desks: dict[Course, Desk | GraderError] = {}
+        self._engines: dict[Course, Engine | GraderError] = {}
         self._results: dict[tuple[Path, str], ExerciseResult] = {}
 
     @classmethod
@@ -258,28 +258,30 @@ class Graders:
         """
         key = (item.path, item.exercise)
         if key not in self._results:
-            card = self._desk(item.file.claim.course).grade(item.file.claim.read(), (item.exercise,))
+            card = self._engine(item.file.claim.course).grade(item.file.claim.read(), (item.exercise,))
             (self._results[key],) = card.exercises
         return self._results[key]
 
-    def _desk(self, course: Course) -> Desk:
-        if course not in self._desks:
-            self._desks[course] = self._opened(course)
-        desk = self._desks[course]
-        if isinstance(desk, GraderError):
-            raise desk
-        return desk
+    def _engine(self, course: Course) -> Engine:
+        if course not in self._engines:
+            self._engines[course] = self._opened(course)
+        engine = self._engines[course]
+        if isinstance(engine, GraderError):
+            raise engine
+        return engine
 
-    def _opened(self, course: Course) -> Desk | GraderError:
-        """A desk, or what keeps one from being opened: it is not tried again for each gradient."""
-        from grader.course.settings import Settings
-        from grader.grading.desk import open_desk
-
+    def _opened(self, course: Course) -> Engine | GraderError:
+        """An engine, or what keeps one from being opened: it is not tried again for each gradient."""
         ids = sorted({item.exercise for item in self._wanted if item.file.claim.course == course})
         # A project's warning filters are about its own code, not about what torch does when it is imported.
+        from grader.apps.process import quick_start
+        from grader.grading.engine import Engine
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return self._open.enter_context(open_desk(course, ids, Settings()))
+                with quick_start():
+                    engine = Engine(course, ids, reuse=True)
+                return self._open.enter_context(engine)
             except GraderError as error:
                 return error

@@ -45,4 +45,6 @@ def writable_folder(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise UsageError(f"--out {path}: expected a folder that can be written: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: expected a folder that can be written: {error.strerror}", setting="out"
+        ) from error

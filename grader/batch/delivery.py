@@ -1,4 +1,4 @@
-"""Reports beside the scorecards: what ``--report KIND=PATH`` asks for, and how it is delivered."""
+"""Reports beside the scorecards: which were asked for, as ``KIND=PATH``, and how they are delivered."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Request:
         """
         name, equals, path = word.partition("=")
         if not equals or not path:
-            raise UsageError(f"--report: expected KIND=PATH, found {word!r}")
+            raise UsageError(f"expected KIND=PATH, found {word!r}", setting="report")
         if name not in kinds():
             near = did_you_mean(name, list(kinds()))
-            raise UsageError(f"--report: expected one of {', '.join(kinds())}, found {name!r}{near}")
+            raise UsageError(f"expected one of {', '.join(kinds())}, found {name!r}{near}", setting="report")
         return cls(kinds()[name], Path(path))
 
     def check(self, submissions: int, titles: Mapping[str, str], context: ReportContext, out: Path) -> None:
@@ -61,7 +61,7 @@ class Request:
             UsageError: it could not be made, or its file could not be written.
         """
         if self.kind.alone and submissions != 1:
-            raise UsageError(f"--report {self.kind.name}: expected one submission, found {submissions}")
+            raise UsageError(f"report {self.kind.name}: expected one submission, found {submissions}")
         try:
             self.kind.check(titles, context)
         except ReportError as error:
@@ -227,7 +227,7 @@ class Reports:
             commit_time=self.commit_time,
             assignment=self.assignment,
             gradebook=self.gradebook,
-            exported=f"--gradebook {self.exported}",
+            exported=f"gradebook {self.exported}",
             environment=os.environ,
         )
 
@@ -239,7 +239,7 @@ def _refuse_one_path(requests: Sequence[Request]) -> None:
         other = seen.setdefault(os.path.realpath(request.path), request)
         if other is not request:
             both = f"{other.kind.name} and {request.kind.name}"
-            raise UsageError(f"--report: expected a path for each, found {request.path} for {both}")
+            raise UsageError(f"expected a path for each, found {request.path} for {both}", setting="report")
 
 
 def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
@@ -248,7 +248,7 @@ def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
         if value is not None and not any(name in request.kind.uses for request in requests):
             users = " or ".join(f"{kind.name}=PATH" for kind in kinds().values() if name in kind.uses)
             found = ", ".join(request.kind.name for request in requests) or "none"
-            raise UsageError(f"--{name.replace('_', '-')}: expected --report {users}, found {found}")
+            raise UsageError(f"expected the report {users}, found {found}", setting=name.replace("_", "-"))
 
 
 def folders(paths: Iterable[Path]) -> Mapping[str, str]:

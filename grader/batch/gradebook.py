@@ -18,7 +18,7 @@ from grader.reports.book import Book, Entry, GradebookRow, Interner, Student
 from grader.submissions.discover import Found
 
 if TYPE_CHECKING:
-    from grader.batch.worker import TaskResult
+    from grader.batch.task import TaskResult
     from grader.reports.table import Row
 
 NAME = "gradebook"
@@ -31,14 +31,13 @@ class Results:
     rows: dict[str, Row] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     kept: int = 0
-    _thrift: Interner = field(default_factory=Interner)
+    _interner: Interner = field(default_factory=Interner)
 
-    def add(self, done: TaskResult) -> None:
+    def add(self, result: TaskResult) -> None:
         """Take in what became of one more."""
-        if done.entry is not None and done.row is not None:
-            self.rows[done.entry.name] = done.row
-            self.entries[done.entry.name] = self._thrift(done.entry)
-            self.kept += done.kept
+        self.rows[result.name] = result.row
+        self.entries[result.name] = self._interner(result.entry)
+        self.kept += result.kept
 
     @property
     def status(self) -> int:

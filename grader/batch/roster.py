@@ -42,21 +42,23 @@ def load(path: Path) -> tuple[Student, ...]:
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--roster {path}: expected a UTF-8 CSV file: {error}") from error
+        raise UsageError(f"{path}: expected a UTF-8 CSV file: {error}", setting="roster") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
         lines = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise UsageError(f"--roster {path}: expected a CSV file: {error}") from error
+        raise UsageError(f"{path}: expected a CSV file: {error}", setting="roster") from error
     titles, *rows = [row for row in lines if any(map(str.strip, row))] or [[]]
     columns = _columns(titles)
     if not columns.keys() & {"id", "name", "email", "last"}:
         found = ", ".join(titles) or "nothing"
-        raise UsageError(f"--roster {path}: expected a first line of titles, id,name,email, found {found}")
+        raise UsageError(
+            f"{path}: expected a first line of titles, id,name,email, found {found}", setting="roster"
+        )
     students = dict.fromkeys(_student(columns, row) for row in rows if not _is_of_points(row))
     if not students:
-        raise UsageError(f"--roster {path}: expected at least one student, found none")
+        raise UsageError(f"{path}: expected at least one student, found none", setting="roster")
     return tuple(students)
 
 
@@ -94,15 +96,15 @@ def _notices(
     for student, indices in chosen.items():
         if len(indices) > 1:
             names = ", ".join(sorted(found[i].name for i in indices))
-            yield f"--roster: {_label(student)} fits several submissions, and gets none of them: {names}"
+            yield f"roster: {_label(student)} fits several submissions, and gets none of them: {names}"
     for index, who in claims.items():
         if any(student not in joined for student in who):
             names = ", ".join(map(_label, who))
-            yield f"--roster: {found[index].name} fits several students, and is given to none: {names}"
+            yield f"roster: {found[index].name} fits several students, and is given to none: {names}"
     strangers = sorted(one.name for i, one in enumerate(found) if i not in claims)
     if strangers:
         more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
-        yield f"--roster: on no line of it: {', '.join(strangers[:5])}{more}"
+        yield f"roster: these submissions are nobody's on it: {', '.join(strangers[:5])}{more}"
 
 
 def _first(known: Mapping[str, set[int]], student: Student) -> set[int]:

@@ -1,161 +1,195 @@
-"""One run of the grader: a course, openers of boxes and judges, and the submissions they are for."""
+"""The run of a class: what an earlier run graded and nothing has changed of, and what is graded now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from grader.batch.cpus import CpuPin, seats
+from grader.batch.executors import DEFAULT, open_executor
+from grader.batch.store import Claim, ResultStore
+from grader.batch.task import Executor, Task, TaskResult, WorkerConfig
 from grader.errors import UsageError
-from grader.grading.workshop import Workshop, uncollected
-from grader.sandbox.open import Isolated, opener
-from grader.submissions import submission
+from grader.grading.fingerprint import RunFingerprint
+from grader.grading.prepared import PreparedCourse
+from grader.sandbox.open import Isolated
+from grader.submissions.discover import Found
+from grader.submissions.submission import Submission, name_of
 
-if TYPE_CHECKING:
-    from grader.batch.fingerprint import RunFingerprint
-    from grader.batch.pool import WorkerPool
-    from grader.batch.store import ResultStore
-    from grader.batch.worker import TaskResult
-    from grader.grading.judge import Judge
-    from grader.sandbox.process import Opener
-    from grader.scorecard.model import Scorecard
+HELD_S = 0.2
+"""How often a run looks again for results that another run is working at."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One submission, and the judge who is to grade it in this process."""
+class Item:
+    """A submission of a class: its name, and a way to read it when its turn has come.
 
-    judge: Judge
-    path: Path
-    workshop: Workshop
+    Args:
+        name: the submission's.
+        path: where it is, None where it came as bytes.
+        read: reads it.
+    """
 
-    def grade(self) -> Scorecard:
-        """Its scorecard.
+    name: str
+    path: Path | None
+    read: Callable[[], Submission] = field(repr=False)
 
-        Raises:
-            IsolationError: no box can be opened.
-        """
-        return self.judge.grade(self.workshop.read(self.path))
+    @classmethod
+    def of(cls, one: Submission | Found | Path | str, prepared: PreparedCourse) -> Item:
+        """The item that somebody's submission makes, in whatever form it is there."""
+        if isinstance(one, Submission):
+            return cls(one.name, one.path, lambda: one)
+        if isinstance(one, Found):
+            return cls(one.name, one.path, partial(one.read, prepared.course.ids, prepared.ids))
+        path = Path(one)
+        return cls(name_of(path), path, partial(Submission.from_path, path, prepared.course, prepared.ids))
 
 
-@dataclass(frozen=True)
+@dataclass
 class ClassRun:
-    """Many submissions: those whose results are kept in the store, and those that a crew is to grade."""
+    """Results as they come: first those that were kept, then those graded now. It is iterated over once.
 
-    store: ResultStore
-    kept: tuple[Path, ...]
-    todo: tuple[Path, ...]
-    crew: WorkerPool | None
+    Args:
+        items: the submissions.
+        executor: grades them; started.
+        store: where results are kept, None where they are not.
+        fingerprint: what results depend on beside the submissions.
+        regrade: whether those that are kept are graded anew.
+    """
+
+    items: Sequence[Item]
+    executor: Executor
+    store: ResultStore | None
+    fingerprint: RunFingerprint
+    regrade: bool = False
+    _claims: dict[str, tuple[Claim, str]] = field(default_factory=dict)
+    _held: list[Item] = field(default_factory=list)
+    _found: list[TaskResult] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.kept) + len(self.todo)
+        return len(self.items)
 
     def __iter__(self) -> Iterator[TaskResult]:
-        """What became of each submission, as it comes.
+        """What became of each submission.
 
         Raises:
             IsolationError: no box can be opened.
             UsageError: the results cannot be written.
-            InternalError: the grader's own processes keep dying.
+            InternalError: workers keep dying.
         """
-        from grader.batch.worker import TaskResult
+        try:
+            todo = []
+            for item in self.items:
+                kept = None if self.regrade else self._kept(item)
+                if kept is None:
+                    todo.append(item)
+                else:
+                    yield kept
+            while todo:
+                yield from self._graded(todo)
+                todo, self._held = self._held, []
+                if todo:
+                    time.sleep(HELD_S)
+        finally:
+            for claim, _ in self._claims.values():
+                claim.release()
 
-        for path in self.kept:
-            yield TaskResult.of(path, self.store.load(submission.name_of(path)), kept=True)
-        if self.crew is not None:
-            yield from self.crew.grade(self.todo)
+    def _graded(self, items: Sequence[Item]) -> Iterator[TaskResult]:
+        for result in self.executor.map(self._tasks(items)):
+            yield from self._others()
+            self._keep(result)
+            yield result
+        yield from self._others()
 
+    def _others(self) -> Iterator[TaskResult]:
+        """Results that another run has come to meanwhile."""
+        while self._found:
+            yield self._found.pop()
 
-@contextmanager
-def open_run(path: Path, workshop: Workshop, *, isolation: str) -> Iterator[Run]:
-    """Prepare to grade one submission in this process.
+    def _tasks(self, items: Sequence[Item]) -> Iterator[Task]:
+        """Those that no other run is working at; the others are put back for later."""
+        for item in items:
+            if self.store is None:
+                yield Task(item.read())
+                continue
+            claim = self.store.take(item.name)
+            if claim is None:
+                self._held.append(item)
+                continue
+            # Another run may have graded it since this one looked.
+            kept = None if self.regrade else self._kept(item)
+            if kept is not None:
+                claim.release()
+                self._found.append(kept)
+                continue
+            submission = item.read()
+            self._claims[submission.name] = claim, self.fingerprint.key(submission)
+            yield Task(submission)
 
-    Args:
-        path: the submission, as :func:`grader.submissions.submission.find` gives it.
-        workshop: the course and the settings.
-        isolation: which isolation layers must be in force.
+    def _kept(self, item: Item) -> TaskResult | None:
+        """What an earlier run made of a submission, None where it did not or where something has changed."""
+        if self.store is None or not self.store.knows(item.name):
+            return None
+        result = self.store.kept(item.name, self.fingerprint.key(item.read()))
+        return None if result is None else replace(result, path=item.path)
 
-    Raises:
-        UsageError: an id or the course is not as it should be; nothing has been graded.
-        IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
-    """
-    # The boxes' parent imports torch while we do.
-    with opener(workshop.course.hidden, Isolated(isolation)) as boxes:
-        with uncollected():
-            run = Run(workshop.judge(boxes), path, workshop)
-        yield run
+    def _keep(self, result: TaskResult) -> None:
+        if self.store is None:
+            return
+        claim, key = self._claims.pop(result.name)
+        self.store.write(result.name, result.files, None if result.at_fault else key)
+        claim.release()
 
 
 @contextmanager
 def open_class(
-    paths: Sequence[Path],
-    workshop: Workshop,
-    store: ResultStore,
+    submissions: Sequence[Submission | Found | Path | str],
+    prepared: PreparedCourse,
     *,
-    isolation: str,
-    jobs: int,
+    isolation: str = "auto",
+    executor: Executor | None = None,
+    store: ResultStore | None = None,
+    jobs: int | None = None,
     regrade: bool = False,
 ) -> Iterator[ClassRun]:
-    """Prepare to grade a class in processes of its own.
+    """Prepare to grade a class.
 
     Args:
-        paths: submissions, as :func:`grader.submissions.submission.find` gives them.
-        workshop: the course and the settings.
-        store: where results go, and where they may be kept.
+        submissions: submissions, or the paths of such.
+        prepared: the course and the settings.
         isolation: which isolation layers must be in force.
-        jobs: how many submissions are graded at a time.
+        executor: where to grade; None for processes of this machine.
+        store: where results go, and where earlier ones may be; None to keep nothing.
+        jobs: how many submissions are graded at a time, where no executor is given.
         regrade: whether to grade also what is kept.
 
     Raises:
         UsageError: a path, an id, the course or the store is not as it should be; nothing has been graded.
         IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
     """
-    _one_of_each_name(paths)
-    store.open()
-    jobs = min(jobs, len(paths))
+    items = [Item.of(one, prepared) for one in submissions]
+    _one_of_each_name(items)
+    if store is not None:
+        store.open()
     with ExitStack() as stack:
-        # The boxes' parents, one for each worker, import torch while we do.
-        hidden = workshop.course.hidden
-        places = seats(jobs)
-        boxes = [stack.enter_context(_seated(seat, hidden, isolation)) for seat in places]
-        from grader.batch.fingerprint import RunFingerprint
-        from grader.batch.pool import WorkerPool, can_inherit
-        from grader.batch.worker import WorkerConfig
-
-        exercises = workshop.exercises
-        if can_inherit() and (regrade or not all(map(store.knows, map(submission.name_of, paths)))):
-            _ = workshop.suites  # while the first boxes' parent still is at it
-        terms = RunFingerprint.of(workshop.course, exercises, workshop.settings, boxes[0].isolation)
-        kept = () if regrade else tuple(path for path in paths if _is_kept(path, workshop, store, terms))
-        settled = set(kept)
-        todo = tuple(path for path in paths if path not in settled)
-        job = WorkerConfig(workshop, store, terms, Isolated(isolation), regrade)
-        if todo and can_inherit():
-            _ = workshop.suites
-        yield ClassRun(store, kept, todo, WorkerPool(job, boxes, places, jobs) if todo else None)
+        at = executor or stack.enter_context(open_executor(DEFAULT, jobs))
+        some_are_new = regrade or store is None or not all(store.knows(item.name) for item in items)
+        at.start(WorkerConfig(prepared, Isolated(isolation)), len(items) if some_are_new else 0)
+        fingerprint = RunFingerprint.of(
+            prepared.course, prepared.exercises, prepared.settings, at.isolation()
+        )
+        yield ClassRun(items, at, store, fingerprint, regrade)
 
 
-@contextmanager
-def _seated(seat: CpuPin, hidden: Sequence[Path], isolation: str) -> Iterator[Opener]:
-    """An opener of boxes that keeps to a processor."""
-    with ExitStack() as stack:
-        with seat.lent():
-            boxes = stack.enter_context(opener(hidden, Isolated(isolation)))
-        yield boxes
-
-
-def _is_kept(path: Path, workshop: Workshop, store: ResultStore, terms: RunFingerprint) -> bool:
-    handed_in = workshop.read(path)
-    return store.is_kept(handed_in.name, terms.key(handed_in))
-
-
-def _one_of_each_name(paths: Sequence[Path]) -> None:
-    names: dict[str, Path] = {}
-    for path in paths:
-        name = submission.name_of(path)
-        if name in names:
-            raise UsageError(f"{path}: expected one submission named {name}, found {names[name]}, too")
-        names[name] = path
+def _one_of_each_name(items: Sequence[Item]) -> None:
+    names: dict[str, Item] = {}
+    for item in items:
+        other = names.setdefault(item.name, item)
+        if other is not item:
+            found = other.path or "another of that name"
+            raise UsageError(
+                f"{item.path or item.name}: expected one submission named {item.name}, found {found}, too"
+            )

@@ -4,13 +4,16 @@ Theory of operation
 ===================
 
 For each submission there are ``OUT/<name>.json`` and ``.html``, and ``OUT/.grade/<name>.json``, its
-*record*: the key (see :mod:`grader.batch.fingerprint`) the scorecard was made under, and a digest of each file.
-Every file is written beside its place and moved there, the record last. So whatever happens at whatever moment, a
-result counts as kept only if its record names the right key and both files are whole, exactly as they were
-written; anything else is graded again.
+*record*: the key (see :mod:`grader.grading.fingerprint`) that the scorecard was made under, and a digest of each
+file. Every file is written beside its place and moved there, the record last. So whatever happens at whatever
+moment, a result counts as kept only if its record names the right key and both files are whole, exactly as they
+were written; anything else is graded again.
 
-Two runs may share a folder. Who grades a submission holds a lock on it, which the system releases when its
-holder dies in any way; the other run finds the result kept, or waits for it.
+A record is signed with a key of this user's that lies elsewhere (:mod:`grader.batch.signing`). So whoever can
+write to the output folder, a checkout say, cannot put a result there that is believed.
+
+Two runs may share a folder. Who grades a submission holds a lock on it, a thread as well as a process, and the
+system releases it when its holder dies in any way; the other run finds the result kept, or waits for it.
 """
 
 from __future__ import annotations
@@ -18,25 +21,27 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from grader.batch.atomic_files import encoded, writable_folder, write_whole
+from grader.batch.signing import Signer
+from grader.batch.task import TaskResult, rendered
 from grader.errors import UsageError
+from grader.reports import files as file_reports
+from grader.reports.book import Entry
+from grader.reports.table import Row
+from grader.scorecard.model import Scorecard
 from grader.submissions.discover import RECORDS
 
-try:
-    import fcntl
-except ImportError:  # Windows: two runs at once may grade a submission twice; files are whole all the same
-    fcntl = None  # type: ignore[assignment]
-
-if TYPE_CHECKING:
-    from grader.scorecard.model import Scorecard
+logger = logging.getLogger(__name__)
 
 LOCKS = "locks"
 
@@ -49,9 +54,6 @@ LONGEST = 200
 TRAINED = '"training": {'
 """Stands in the JSON of a scorecard with a whole training."""
 
-HELD = (errno.EAGAIN, errno.EACCES)
-"""What the system says of a lock that another process holds: one or the other, as it likes."""
-
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 """What a file system without locks says, as some networks' are: there, two runs at once may do the same work."""
 
@@ -61,17 +63,40 @@ STALE_S = 600
 
 @dataclass(frozen=True)
 class Record:
-    """What was written for a submission: the key it was made under, and each file's digest by its ending."""
+    """What was written for a submission: the key it was made under, each file's digest, and a signature."""
 
     key: str
     files: Mapping[str, str]
+    signature: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A submission that is held; without a lock where the file system has none.
+
+    Args:
+        lock: what holds it.
+    """
+
+    lock: BaseFileLock | None
+
+    def release(self) -> None:
+        """Hold it no more."""
+        if self.lock is not None:
+            self.lock.release()
 
 
 @dataclass(frozen=True)
 class ResultStore:
-    """The results in one output folder."""
+    """The results in one output folder.
+
+    Args:
+        out: the folder.
+        signer: signs what is kept.
+    """
 
     out: Path
+    signer: Signer = field(default_factory=Signer, compare=False)
 
     def open(self) -> None:
         """Make the folder, and remove what a killed run left half written.
@@ -81,25 +106,29 @@ class ResultStore:
         """
         writable_folder(self.out)
         writable_folder(self.out / RECORDS)
+        writable_folder(self.out / RECORDS / LOCKS)
         for folder in (self.out, self.out / RECORDS):
             _sweep(folder)
 
     def path(self, name: str, suffix: str) -> Path:
         """Where a submission's file of one format is."""
-        return self.out / f"{stem(name)}{suffix}"
+        return self.out / _on_disk(f"{stem(name)}{suffix}")
 
     def knows(self, name: str) -> bool:
         """Whether there is any record of a submission, under whatever key."""
         return self._record_path(name).exists()
 
     def is_kept(self, name: str, key: str) -> bool:
-        """Whether a submission's result was made under this key and is as it was written."""
-        from grader.reports import files
+        """Whether a submission's result was made under this key, and is as this user's run wrote it."""
+        return self._whole(name, key) is not None
 
-        record = self._record(name)
-        if record is None or record.key != key or set(record.files) != set(files()):
-            return False
-        return all(_digest(self.path(name, suffix)) == digest for suffix, digest in record.files.items())
+    def kept(self, name: str, key: str) -> TaskResult | None:
+        """A submission's result that was made under this key, None where there is none that can be believed."""
+        files = self._whole(name, key)
+        if files is None:
+            return None
+        scorecard = Scorecard.from_json(files[".json"].decode("utf-8"))
+        return TaskResult(name, None, files, Row.of(scorecard), Entry.of(scorecard), kept=True)
 
     def keep(self, scorecard: Scorecard, key: str | None) -> None:
         """Write a result in every format.
@@ -111,14 +140,24 @@ class ResultStore:
         Raises:
             UsageError: it cannot be written.
         """
-        from grader.reports import files
+        self.write(scorecard.submission.name, rendered(scorecard), key)
 
-        name = scorecard.submission.name
-        contents = {suffix: encoded(render(scorecard)) for suffix, render in files().items()}
-        for suffix, content in contents.items():
+    def write(self, name: str, files: Mapping[str, bytes], key: str | None) -> None:
+        """Write a result's files.
+
+        Args:
+            name: the submission's.
+            files: the scorecard in every format, by ending.
+            key: what it was made under, or None for one that another run must not take over.
+
+        Raises:
+            UsageError: they cannot be written.
+        """
+        for suffix, content in files.items():
             write_whole(self.path(name, suffix), content)
         if key is not None:
-            record = Record(key, {suffix: _digest_of(content) for suffix, content in contents.items()})
+            digests = {suffix: _digest_of(content) for suffix, content in files.items()}
+            record = Record(key, digests, self.signer.sign(_told(name, key, digests)))
             write_whole(self._record_path(name), encoded(json.dumps(asdict(record))))
 
     def text(self, name: str) -> str:
@@ -166,49 +205,61 @@ class ResultStore:
         Raises:
             UsageError: the file that is locked cannot be opened or locked.
         """
-        if fcntl is None:
-            yield True
-            return
-        # One file, one byte of it per submission: its place is a hash; two on one byte only wait needlessly.
-        place = int.from_bytes(hashlib.sha256(stem(name).encode()).digest()[:3], "little")
-        path = self.out / RECORDS / LOCKS
-        with _open_to_lock(path) as descriptor:
-            yield _lock(descriptor, place, path, wait=wait)
+        taken = self.take(name, wait=wait)
+        try:
+            yield taken is not None
+        finally:
+            if taken is not None:
+                taken.release()
+
+    def take(self, name: str, *, wait: bool = False) -> Claim | None:
+        """Hold a submission until it is released, or until this process ends; None where another holds it.
+
+        Raises:
+            UsageError: the file that is locked cannot be opened or locked.
+        """
+        path = self.out / RECORDS / LOCKS / _on_disk(f"{stem(name)}.lock")
+        # A lock of one's own for each claim, so that two threads exclude each other as two processes do.
+        lock = FileLock(path, mode=0o644, thread_local=False)
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            return None
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, NotImplementedError) or error.errno in NO_LOCKS:
+                return Claim(None)
+            raise UsageError(f"{path}: cannot be locked: {error.strerror}") from error
+        return Claim(lock)
+
+    def _whole(self, name: str, key: str) -> dict[str, bytes] | None:
+        """The files of a result that was made under this key, if they are as this user's run wrote them."""
+        record = self._record(name)
+        if record is None or record.key != key or set(record.files) != set(file_reports()):
+            return None
+        if not self.signer.is_signed(_told(name, key, record.files), record.signature):
+            logger.warning(
+                "%s: not signed by this user's own run; it is graded anew", self._record_path(name)
+            )
+            return None
+        contents = {suffix: _content(self.path(name, suffix)) for suffix in record.files}
+        whole = {suffix: content for suffix, content in contents.items() if content is not None}
+        is_whole = all(_digest_of(whole[s]) == d if s in whole else False for s, d in record.files.items())
+        return whole if is_whole else None
 
     def _record_path(self, name: str) -> Path:
-        return self.out / RECORDS / f"{stem(name)}.json"
+        return self.out / RECORDS / _on_disk(f"{stem(name)}.json")
 
     def _record(self, name: str) -> Record | None:
         """A submission's record, None where there is none that can be read."""
         with suppress(OSError, ValueError, TypeError, AttributeError):
             found = Record(**json.loads(self._record_path(name).read_bytes()))
-            return Record(found.key, dict(found.files.items()))
+            return Record(str(found.key), dict(found.files.items()), str(found.signature))
         return None
 
 
-@contextmanager
-def _open_to_lock(path: Path) -> Iterator[int]:
-    """A file to hold locks on, which closing it gives back."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be opened to lock it: {error.strerror}") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, place: int, path: Path, *, wait: bool) -> bool:
-    """Lock one byte of a file; whether it is locked now, and by nobody else."""
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, place)
-    except OSError as error:
-        if error.errno in HELD and not wait:
-            return False
-        if error.errno not in NO_LOCKS:
-            raise UsageError(f"{path}: cannot be locked: {error.strerror}") from error
-    return True
+def _on_disk(name: str) -> str:
+    """A file's name in UTF-8, also where Python was told that names on disk are in a poorer encoding."""
+    return os.fsdecode(name.encode("utf-8", "replace"))
 
 
 def stem(name: str) -> str:
@@ -238,11 +289,16 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def _digest(path: Path) -> str | None:
+def _content(path: Path) -> bytes | None:
     try:
-        return _digest_of(path.read_bytes())
+        return path.read_bytes()
     except OSError:
         return None
+
+
+def _told(name: str, key: str, digests: Mapping[str, str]) -> bytes:
+    """What a record's signature is about."""
+    return json.dumps([name, key, sorted(digests.items())]).encode()
 
 
 def _digest_of(content: bytes) -> str:

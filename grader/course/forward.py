@@ -13,7 +13,7 @@ import difflib
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -58,9 +58,8 @@ class Forward:
     module: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
-    @cache
     def load(cls, path: Path) -> Forward:
-        """Read the forward pass in a file, once per run: exercises share it.
+        """Read the forward pass in a file.
 
         Args:
             path: a Python file with a function ``forward`` in the form this module describes.

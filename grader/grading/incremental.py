@@ -163,7 +163,7 @@ class FunctionCache:
             function = exercise.function(name)
             graded = tuple(by_name[ask] for ask in function.asks)
             if all(g.line == look.line and g.outcome not in FLEETING for g in graded):
-                trained = descent if function.descent is not None else None
+                trained = descent if function in exercise.training else None
                 self._kept[exercise.id, name, look.meaning] = Kept(look, graded, trained)
 
 

@@ -21,11 +21,12 @@ from torch import Tensor
 from grader.checks.descent import Autograd, DescentOracle, Made, parameters
 from grader.checks.loss_curve import UNKNOWN, side
 from grader.course.course import Course
-from grader.course.exercise import PARAMETERS, Exercise, Function
+from grader.course.exercise import PARAMETERS, Exercise, TrainingFunction
 from grader.course.settings import Settings
 from grader.errors import SubmissionError, UsageError
 from grader.grading.network import Network
 from grader.grading.plan import limits_of
+from grader.grading.prepared import one_thread
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.batches import STOPPED, Batches
 from grader.sandbox.box import Box, BoxDied
@@ -112,7 +113,7 @@ class Trainer:
         """
         chosen, function = _trains(course, exercise)
         words = settings.words or chosen.words
-        assert function.descent is not None and words is not None, "checked when the exercise was loaded"
+        assert words is not None, "checked when the exercise was loaded"
         graded = limits_of(settings, chosen)
         time_limit_s = time_limit_s or graded.time_limit_s * max(1.0, steps / function.descent.steps)
         return cls(
@@ -134,8 +135,8 @@ class Trainer:
             SubmissionError: the submission's file cannot be run, or has no function that trains.
             IsolationError: no box can be opened.
         """
-        torch.set_num_threads(1)
         with (
+            one_thread(),
             Box(boxes.open(self.limits), self.limits) as box,
             Companion(self.oracle) as companion,
         ):
@@ -155,13 +156,15 @@ class Trainer:
             raise SubmissionError(f"{self.source.filename}: expected a function {self.function}, found none")
 
 
-def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
+def _trains(course: Course, wanted: str | None) -> tuple[Exercise, TrainingFunction]:
     """The exercise that trains, and the function that does."""
     exercises = course.select((wanted,) if wanted else ())
-    found = [(e, f) for e in exercises for f in e.functions if f.descent is not None]
+    found = [(exercise, function) for exercise in exercises for function in exercise.training]
     if len(found) != 1:
         what = ", ".join(exercise.id for exercise, _ in found) or "none"
-        raise UsageError(f"{course.root}: expected one exercise that trains (or --exercise), found {what}")
+        raise UsageError(
+            f"{course.root}: expected one exercise that trains (or one that is named), found {what}"
+        )
     return found[0]
 
 
@@ -171,7 +174,8 @@ def _source(submission: Submission, course: Course, exercise: Exercise) -> Sourc
     handed_in = work.handed_in if work is not None else None
     if handed_in is None or handed_in.source is None:
         problem = (handed_in.problem if handed_in else None) or "found none"
-        raise SubmissionError(f"{submission.path}: expected a file {exercise.id}.py to train with, {problem}")
+        where = submission.path or submission.name
+        raise SubmissionError(f"{where}: expected a file {exercise.id}.py to train with, {problem}")
     return handed_in.source
 
 

@@ -1,6 +1,8 @@
-"""Scorecards for people and programs: one module for each format, each a function of a scorecard.
+"""Scorecards for people and programs: one module for each format, each a pure function of scorecards.
 
-A module with ``SUFFIX`` and ``render(scorecard) -> str`` is written to a file for every submission.
+No torch and no grading. :func:`grader.reports.kinds.render` renders a format by its name. A module with
+``SUFFIX`` and ``render(scorecard) -> str`` is written to a file for every submission; one with ``KIND`` is written
+where it is asked for, see :mod:`grader.reports.kinds`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ Render = Callable[[Scorecard], str]
 
 @cache
 def files() -> Mapping[str, Render]:
-    """The formats that are written to files, by the ending of the file."""
+    """Return the formats that are written to a file for every submission, by the file's ending."""
     modules = [
         importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
     ]

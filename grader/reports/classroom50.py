@@ -73,9 +73,7 @@ def check(titles: Mapping[str, str], context: ReportContext) -> None:
 
 def _time(context: ReportContext) -> str:
     if context.commit_time is None:
-        raise ReportError(
-            f"--report {KIND}: expected the time of the graded commit, --commit-time, found none"
-        )
+        raise ReportError(f"report {KIND}: expected the time of the graded commit (commit_time), found none")
     return context.commit_time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -93,7 +91,7 @@ def _identity(known: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name, value in found.items() if not value]
     if missing:
         gone = ", ".join(missing)
-        raise ReportError(f"--report {KIND}: expected Classroom 50's environment, found no {gone}")
+        raise ReportError(f"report {KIND}: expected Classroom 50's environment, found no {gone}")
     return {name: value for name, value in found.items() if value}
 
 

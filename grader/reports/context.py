@@ -59,7 +59,7 @@ def only(scorecards: Sequence[Scorecard], kind: str) -> Scorecard:
             arrive as a student's zero, and these formats have no word for it: no report is the right one.
     """
     if len(scorecards) != 1:
-        raise ReportError(f"--report {kind}: expected one submission, found {len(scorecards)}")
+        raise ReportError(f"report {kind}: expected one submission, found {len(scorecards)}")
     if scorecards[0].at_fault:
-        raise ReportError(f"--report {kind}: the grader itself failed on this submission; it has no score")
+        raise ReportError(f"report {kind}: the grader itself failed on this submission; it has no score")
     return scorecards[0]

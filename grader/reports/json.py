@@ -13,4 +13,4 @@ def render(scorecard: Scorecard) -> str:
     Raises:
         jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
     """
-    return scorecard.as_json()
+    return scorecard.to_json()

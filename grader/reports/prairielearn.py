@@ -40,7 +40,7 @@ def render(scorecards: Sequence[Scorecard], context: ReportContext) -> str:
         ReportError: there is not exactly one submission.
     """
     if len(scorecards) != 1:
-        raise ReportError(f"--report {KIND}: expected one submission, found {len(scorecards)}")
+        raise ReportError(f"report {KIND}: expected one submission, found {len(scorecards)}")
     card, text = scorecards[0], ""
     for limit in (10_000, 1_000, 100, 0):
         text = json.dumps(_results(card, limit), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -53,13 +53,15 @@ class Failed:
     """No answer: the stub raised, or its box ran out of time, ran out of memory or died.
 
     ``fault`` is the student's exception where there is one; ``message`` says what happened otherwise;
-    ``step`` is how far a call that trains had come when it was last heard of.
+    ``step`` is how far a call that trains had come when it was last heard of;
+    ``found`` is what came back in place of a tensor of floating-point numbers.
     """
 
     outcome: Outcome
     message: str
     fault: StudentError | None = None
     step: int | None = None
+    found: str | None = None
 
 
 Answer = Returned | Described | Other | Failed
@@ -102,8 +104,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Stub:
-    """A function of the submission, as its box describes it; ``line`` is where it starts in its file."""
+    """A function of the submission, as its box describes it.
+
+    Args:
+        name: its name.
+        parameters: what it asks for; None of what is no plain function and has not been looked at.
+        line: where it starts in its file, None where that is not known.
+    """
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...] | None
     line: int | None

@@ -18,12 +18,27 @@ from pathlib import Path
 from typing import IO, Any
 
 from grader.errors import IsolationError
-from grader.sandbox import frames
+from grader.sandbox import frames, usage
 from grader.sandbox.frames import Frame, WireError
-from grader.sandbox.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
+from grader.sandbox.process import (
+    ENDING_S,
+    KILLED,
+    SPENT,
+    START_LIMIT_S,
+    Limits,
+    clean_environment,
+    status_name,
+)
+from grader.sandbox.usage import Meter, Usage
 from grader.scorecard.model import Isolation, MissingLayer
 
 ZYGOTE = "the box's parent process"
+
+TICKS_S = 0.1
+"""How far the processor time that is read may lag behind what the kernel goes by."""
+
+NO_SELF_KILL = frozenset({"processes", "seccomp"})
+"""Layers each of which keeps a box from sending itself a SIGKILL."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +60,30 @@ class Forked:
     zygote: Zygote
     _ended: bool = False
 
+    def __post_init__(self) -> None:
+        self._meter = Meter(self.pidfd)
+
+    @property
+    def can_kill_itself(self) -> bool:
+        """Whether it can: process 1 of a namespace cannot, nor can whom a filter refuses that signal."""
+        return self.zygote.boxes_can_kill_themselves
+
+    def usage(self) -> Usage | None:
+        """What it has used so far, also when it has ended and is not yet reaped."""
+        return self._meter.read()
+
     def death(self) -> str:
         """Wait a moment for the process to end by itself, kill it if it does not, and say how it ended."""
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         by_itself = bool(poll.poll(ENDING_S * 1000))
+        used = self.usage()
         status = self._end(tell=True)
         if not by_itself or status is None:
             return "killed"
-        return status_name(os.waitstatus_to_exitcode(status))
+        name = status_name(os.waitstatus_to_exitcode(status))
+        is_spent = used is not None and used.cpu_s > self.limits.cpu_limit_s - TICKS_S
+        return SPENT if name == KILLED and is_spent else name
 
     def kill(self) -> None:
         """End the process, now."""
@@ -62,6 +92,7 @@ class Forked:
     def abandon(self) -> None:
         """Let go of a process that ends with its zygote."""
         self._ended = True
+        self._meter.close()
         os.close(self.pidfd)
         self.connection.close()
 
@@ -71,6 +102,7 @@ class Forked:
         self._ended = True
         with contextlib.suppress(ProcessLookupError):  # it may have ended, and wait to be reaped
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        self._meter.close()
         os.close(self.pidfd)
         self.connection.close()
         return self.zygote.reap(self.pid, tell=tell)
@@ -117,6 +149,16 @@ class Zygote:
         """
         missing = tuple(MissingLayer(**one) for one in self._survey["missing"])
         return Isolation(tuple(self._survey["layers"]), missing)
+
+    @property
+    def counts_processor_time(self) -> bool:
+        """Whether what boxes use can be read here; it takes /proc."""
+        return usage.is_available()
+
+    @property
+    def boxes_can_kill_themselves(self) -> bool:
+        """Whether no layer in force keeps a box from killing itself, so that nobody can tell who did."""
+        return NO_SELF_KILL.isdisjoint(self._survey["layers"])
 
     @property
     def unguarded(self) -> Mapping[str, str]:
@@ -186,8 +228,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         about = {
             "memory_limit_mb": limits.memory_limit_mb,
-            # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
-            "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
+            "cpu_limit_s": limits.cpu_limit_s,
         }
         with theirs, _or_else(ours.close):
             self._send(Frame({"open": about}), theirs.fileno())

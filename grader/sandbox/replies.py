@@ -177,8 +177,11 @@ def read_stub(described: Mapping[str, Any]) -> Stub:
     Raises:
         KeyError, TypeError, ValueError: it is no such description.
     """
-    parameters = tuple(Parameter(read_text(p["name"]), bool(p["required"])) for p in described["parameters"])
-    return Stub(read_text(described["name"]), parameters, _line(described["line"]))
+    name, told = read_text(described["name"]), described["parameters"]
+    if told is None:
+        return Stub(name, None, None)
+    parameters = tuple(Parameter(read_text(p["name"]), bool(p["required"])) for p in told)
+    return Stub(name, parameters, _line(described["line"]))
 
 
 def read_count(value: object) -> int:

@@ -15,7 +15,8 @@ from functools import cache, cached_property, lru_cache
 from importlib.resources import files as parts_of
 from typing import Any
 
-from grader.scorecard.json_writer import Written, laid_out, plain
+from grader.scorecard.json_reader import ScorecardError, build, parse
+from grader.scorecard.json_writer import Written, encodable, laid_out, plain
 from grader.scorecard.schema_check import compiled
 
 SCHEMA_ID = "scorecard/v1"
@@ -48,7 +49,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an answer is from a witness; None where the two cannot be compared."""
+    """How far an answer is from a right one; None where the two cannot be compared."""
 
     max_abs_diff: float | None
     max_rel_diff: float | None
@@ -67,7 +68,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Worst:
-    """Where an answer is furthest from the truth, and the two numbers that stand there."""
+    """Where an answer is furthest from the expected gradient, and the two numbers there."""
 
     index: tuple[int, ...]
     expected: float | None
@@ -182,7 +183,7 @@ GRADIENT_FIELDS = tuple(field.name for field in fields(Gradient))
 
 @dataclass(frozen=True)
 class ForwardLine:
-    """One line of the forward pass, and the gradients that are complete once one has gone back through it."""
+    """One line of the forward pass, and the gradients that are complete after going back through it."""
 
     name: str
     source: str
@@ -311,15 +312,44 @@ class Scorecard:
     exercises: tuple[ExerciseResult, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """This scorecard as plain JSON values; a number that is not finite becomes null."""
+        """Return the scorecard as plain JSON values; a number that is not finite becomes None."""
         values: dict[str, Any] = plain(self)
         return values
 
-    def as_json(self) -> str:
-        """This scorecard as JSON text, checked against the schema.
+    @classmethod
+    def from_json(cls, text: str) -> Scorecard:
+        """Read a scorecard back from its JSON text.
+
+        The text may come from anybody: its size is limited, and it is checked against the schema first.
+        ``Scorecard.from_json(card.to_json()).to_json()`` is the same text as ``card.to_json()``.
+
+        Args:
+            text: what :meth:`to_json` returned, or what ``grade`` wrote to a ``.json`` file.
+
+        Returns:
+            The scorecard. A number that was not finite is None, as it is null in the text.
 
         Raises:
-            jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of ours.
+            ScorecardError: the text is too long, is not JSON, or does not follow the schema. The message quotes
+                nothing of the text.
+        """
+        value = parse(text)
+        if not _conforms("")(value):
+            flaw = next(_validator().iter_errors(value), None)
+            if flaw is not None:
+                raise ScorecardError(_told(flaw.json_path, str(flaw.validator)))
+        card: Scorecard = build(cls, value)
+        return card
+
+    def to_json(self) -> str:
+        """Write the scorecard as JSON text, checked against the schema.
+
+        Returns:
+            One JSON object that follows :func:`schema`; ends in a newline and always encodes as UTF-8. The same
+            scorecard gives the same text.
+
+        Raises:
+            jsonschema.ValidationError: the scorecard breaks its own schema, which is a bug of the grader.
         """
         # Most of it is the same in most of a class: that is written and checked once.
         pieces = [_written_exercise(exercise) for exercise in self.exercises]
@@ -327,13 +357,10 @@ class Scorecard:
         if not (_conforms("")(values) and all(conforms for _, conforms in pieces)):
             _validator().validate(self.as_dict())
         values["exercises"] = [written for written, _ in pieces]
-        text = laid_out(values, LINES_DEPTH) + "\n"
-        # A lone surrogate, as a file's name or a student's message may hold, has no UTF-8 form. Its
-        # backslash form is JSON's own escape for it, so the text still parses to the same string.
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        return encodable(laid_out(values, LINES_DEPTH) + "\n")
 
     def with_training(self, exercise: str, training: Training) -> Scorecard:
-        """This scorecard with a whole training of one of its exercises."""
+        """Return the scorecard with a training of one of its exercises added."""
         exercises = (replace(e, training=training) if e.id == exercise else e for e in self.exercises)
         return replace(self, exercises=tuple(exercises))
 
@@ -354,6 +381,13 @@ def schema() -> Mapping[str, Any]:
     text = parts_of("grader.scorecard").joinpath("scorecard.schema.json").read_text("utf-8")
     parsed: Mapping[str, Any] = json.loads(text)
     return parsed
+
+
+def _told(place: str, rule: str) -> str:
+    """What is wrong with a JSON value that is no scorecard, without a word of it."""
+    if place == "$.schema":
+        return f"expected a scorecard of the schema {SCHEMA_ID!r}, found another; grade the work again"
+    return f"expected a scorecard, found a value at {place} that breaks the schema's rule {rule!r}"
 
 
 @cache

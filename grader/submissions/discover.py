@@ -33,7 +33,7 @@ from grader.submissions.collect import (
     write_submission,
 )
 from grader.submissions.platforms import METADATA, Owner, Owners, Persons, strays_and_folders, tells
-from grader.submissions.submission import Unreadable
+from grader.submissions.submission import Submission, Unreadable
 
 RECORDS = ".grade"
 """The folder in which an output folder's results are recorded: it tells that no student made that folder."""
@@ -46,7 +46,7 @@ class Found:
     Args:
         path: a folder or a file, as :func:`grader.submissions.submission.read` takes it.
         known_as: for each of those who handed it in together: ids, addresses and names.
-        trouble: what was handed in and cannot be taken.
+        unreadable: what was handed in and cannot be taken.
     """
 
     path: Path
@@ -57,6 +57,16 @@ class Found:
     def name(self) -> str:
         """The submission's name."""
         return submission.name_of(self.path)
+
+    def read(self, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> Submission:
+        """Read the submission; what cannot be taken of it is a problem of the exercises that it lacks.
+
+        Args:
+            exercise_ids: all exercises of the course.
+            only: the exercises wanted, all where empty.
+        """
+        found = submission.read(self.path, exercise_ids, only)
+        return found if self.unreadable is None else found.lacking(only or exercise_ids, self.unreadable)
 
 
 @dataclass(frozen=True)

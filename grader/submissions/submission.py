@@ -7,7 +7,8 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from grader.errors import SubmissionError
 from grader.submissions.source import Source
@@ -33,12 +34,14 @@ class HandedIn:
 
     Exactly one of these is there: ``source``, the stubs as they are; ``script``, a notebook or a script in the
     lecture's style, still to be read for its stubs; or ``problem``, why it cannot be taken, in words.
+    ``is_ours`` says that the problem is a fault of the grader's, for which a student loses no point.
     """
 
     filename: str
     source: Source | None = None
     script: bytes | None = field(default=None, repr=False)
     problem: str | None = None
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,63 @@ class Unreadable:
     problem: str
 
 
+class Asking(Protocol):
+    """What asks for work: a course, by the ids of its exercises."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all exercises, in order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Submission:
-    """One student's work.
+    """One student's work, as bytes: it can be pickled and graded on a machine that has none of the files.
 
     Args:
         name: the folder's name, or the file's without its ending.
-        path: where it is.
+        path: where it was read, None where it came as bytes; no part of what it is.
         digest: SHA-256 over the names and bytes of its Python files and notebooks, as hexadecimal digits.
         files: what was handed in, by exercise id; an exercise that is not in here was not handed in.
     """
 
     name: str
-    path: Path
+    path: Path | None = field(compare=False)
     digest: str
     files: Mapping[str, HandedIn] = field(repr=False)
+
+    @classmethod
+    def from_path(cls, path: Path, course: Asking, only: Sequence[str] = ()) -> Submission:
+        """Read a submission from a file or a folder.
+
+        Args:
+            path: a Python file, a notebook, or a student's folder.
+            course: the course it was handed in for.
+            only: ids of the exercises wanted, all where empty.
+
+        Returns:
+            The submission; what cannot be taken of it is a problem of the exercises that it would have answered.
+        """
+        return read(path, course.ids, only)
+
+    @classmethod
+    def from_files(
+        cls, name: str, files: Mapping[str, bytes], course: Asking, only: Sequence[str] = ()
+    ) -> Submission:
+        """Take a submission that came as bytes, such as an upload; no file is written for it.
+
+        Args:
+            name: what to call it.
+            files: the bytes of each file, by its name.
+            course: the course it was handed in for.
+            only: ids of the exercises wanted, all where empty.
+
+        Returns:
+            The submission, the same as :meth:`from_path` reads from a folder of that name with those files.
+        """
+        first = _first([name for name in files if _is_taken(name)], course.ids)
+        modules = {one: _within_limit(one, files[one]) for one in first}
+        return cls(name, None, _digest(modules), dict(_files(modules, course.ids, only)))
 
     def lacking(self, exercise_ids: Sequence[str], unreadable: Unreadable) -> Submission:
         """The same, with what could not be taken in place of each of these exercises that is not there."""
@@ -131,7 +176,7 @@ def _may_be_one(path: Path) -> bool:
 
 
 def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> Submission:
-    """Read one submission, whatever is in it.
+    """Read one submission, whatever is in it; what cannot be read is a problem of its exercises.
 
     Args:
         path: as :func:`find` gives it.
@@ -142,7 +187,11 @@ def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> S
         # Where it leads to is not the student's: another's work, or the reference.
         found = HandedIn(path.name, problem="expected a folder or a file, found a symbolic link")
         return Submission(name_of(path), path, _digest({}), dict.fromkeys(exercise_ids, found))
-    modules = _modules(path, exercise_ids) if path.is_dir() else {path.name: _bytes(path)}
+    try:
+        modules = _modules(path, exercise_ids) if path.is_dir() else {path.name: _bytes(path)}
+    except OSError as error:
+        unreadable = Unreadable(path.name, f"cannot be read: {error.strerror}")
+        return Submission(name_of(path), path, "", {}).lacking(only or exercise_ids, unreadable)
     files = dict(_files(modules, exercise_ids, only))
     return Submission(name_of(path), path, _digest(modules), files)
 
@@ -185,13 +234,20 @@ def limit_of(filename: str) -> int:
 
 
 def _modules(folder: Path, exercise_ids: Sequence[str]) -> dict[str, bytes | str]:
-    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them.
+    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them."""
+    names = [path.name for path in folder.iterdir() if _is_taken(path.name)]
+    return {name: _bytes(folder / name) for name in _first(names, exercise_ids)}
 
-    Where there are too many, those that are named after exercises are among those taken.
-    """
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (PYTHON, NOTEBOOK))
-    first = sorted(paths, key=lambda path: path.stem not in exercise_ids)[:FILES_LIMIT]
-    return {path.name: _bytes(path) for path in sorted(first)}
+
+def _is_taken(name: str) -> bool:
+    """Whether a file of that name is read: it lies in no folder, and is Python or a notebook."""
+    return PurePosixPath(name).name == name and PurePosixPath(name).suffix in (PYTHON, NOTEBOOK)
+
+
+def _first(names: Sequence[str], exercise_ids: Sequence[str]) -> list[str]:
+    """The names of the files to read; of too many, those that are named after exercises come first."""
+    by_need = sorted(names, key=lambda name: (PurePosixPath(name).stem not in exercise_ids, name))
+    return sorted(by_need[:FILES_LIMIT])
 
 
 def _script(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
@@ -232,9 +288,12 @@ def _bytes(path: Path) -> bytes | str:
             content = file.read(limit + 1)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if len(content) > limit:
-        return f"expected at most {limit} bytes, found more"
-    return content
+    return _within_limit(path.name, content)
+
+
+def _within_limit(filename: str, content: bytes) -> bytes | str:
+    limit = limit_of(filename)
+    return content if len(content) <= limit else f"expected at most {limit} bytes, found more"
 
 
 def _kind(mode: int) -> str:
@@ -251,6 +310,14 @@ def _digest(modules: Mapping[str, bytes | str]) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(modules.items()):
         data = content.encode() if isinstance(content, str) else content
-        for part in (os.fsencode(name), data):
+        for part in (_encoded(name), data):
             digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()
+
+
+def _encoded(name: str) -> bytes:
+    """A file's name as bytes, the same on every system; one in no encoding comes back as its own bytes."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")

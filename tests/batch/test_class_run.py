@@ -169,14 +169,14 @@ def test_a_worker_that_dies_costs_nobody_but_the_submission_it_died_over(
     work = students.hand_in(tmp_path / "work", {name: students.WORK[name] for name in ("ada", "cyd", "lea")})
     program = f"""
 import os, signal, sys
-from grader.grading import judge
 from grader.apps.cli import main
-grade = judge.Judge.grade
+from grader.grading.engine import Engine
+grade = Engine.grade
 def deadly(self, submission):
-    if submission.name == "cyd" and self.fault is None:
+    if submission.name == "cyd":
         os.kill(os.getpid(), signal.SIGKILL)
     return grade(self, submission)
-judge.Judge.grade = deadly
+Engine.grade = deadly
 main([{str(work)!r}, "--out", {str(tmp_path / "out")!r}, "--exercise", {students.EXERCISE!r}, "--jobs", "2"])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

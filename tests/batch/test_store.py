@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from grader.batch.signing import Signer
 from grader.batch.store import RECORDS, STALE_S, ResultStore, stem
 from grader.errors import UsageError
 from grader.scorecard.model import SubmissionId
@@ -19,7 +22,7 @@ from tests.reports.builders import perfect, sample, trained
 
 @pytest.fixture
 def store(tmp_path: Path) -> ResultStore:
-    store = ResultStore(tmp_path / "out")
+    store = ResultStore(tmp_path / "out", Signer(tmp_path / "key"))
     store.open()
     return store
 
@@ -139,26 +142,17 @@ def test_what_a_killed_run_left_half_written_goes_in_time(store: ResultStore) ->
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="--out"):
+    with pytest.raises(UsageError, match=r"^out: .*expected a folder"):
         ResultStore(tmp_path / "file" / "out").open()
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """Have the system refuse every lock, and say why."""
 
-    def lockf(*_: object) -> None:
+    def acquire(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("grader.batch.store.fcntl.lockf", lockf)
-
-
-@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EACCES])
-def test_what_another_run_holds_is_not_waited_for_unless_wished(
-    store: ResultStore, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    refuse(monkeypatch, code)
-    with store.claim("ada", wait=False) as is_ours:
-        assert not is_ours
+    monkeypatch.setattr("grader.batch.store.FileLock.acquire", acquire)
 
 
 @pytest.mark.parametrize("wait", [True, False])
@@ -176,14 +170,50 @@ def test_a_lock_that_cannot_be_had_is_the_operators_to_see_to(
 ) -> None:
     refuse(monkeypatch, errno.EIO)
     with (
-        pytest.raises(UsageError, match="locks: cannot be locked: Input/output error"),
+        pytest.raises(UsageError, match=r"ada\.lock: cannot be locked: Input/output error"),
         store.claim("ada", wait=wait),
     ):
         pass
-    (store.out / RECORDS / "locks").unlink(missing_ok=True)
-    (store.out / RECORDS / "locks").mkdir()
-    with (
-        pytest.raises(UsageError, match="locks: cannot be opened to lock it: Is a directory"),
-        store.claim("ada", wait=wait),
-    ):
-        pass
+
+
+def test_two_threads_do_not_hold_the_same_submission(store: ResultStore) -> None:
+    """Nor do two stores of one process on the same folder."""
+    twin, found = ResultStore(store.out), []
+
+    def look() -> None:
+        for one in (store, twin):
+            with one.claim("ada", wait=False) as is_ours:
+                found.append(is_ours)
+
+    with store.claim("ada", wait=False) as is_ours:
+        assert is_ours
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert found == [False, False]
+    with twin.claim("ada", wait=False) as is_ours:
+        assert is_ours, "it is free again"
+
+
+def test_a_result_that_somebody_else_put_there_is_not_believed(
+    store: ResultStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever can write to the folder has no key to sign with; a record with no signature is none."""
+    stranger = replace(store, signer=Signer(tmp_path / "elsewhere"))
+    stranger.keep(perfect(), "key")
+    assert stranger.is_kept("alice", "key")
+    assert not store.is_kept("alice", "key")
+    assert "graded anew" in caplog.text
+    path = store.out / RECORDS / "alice.json"
+    told = json.loads(path.read_text())
+    del told["signature"]
+    path.write_text(json.dumps(told))
+    assert not store.is_kept("alice", "key")
+
+
+def test_a_signature_is_of_one_submissions_result_alone(store: ResultStore) -> None:
+    """A perfect friend's record, copied, makes nobody else's."""
+    store.keep(perfect(), "key")
+    for folder, suffix in ((store.out, ".json"), (store.out, ".html"), (store.out / RECORDS, ".json")):
+        (folder / f"bob{suffix}").write_bytes((folder / f"alice{suffix}").read_bytes())
+    assert not store.is_kept("bob", "key")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader.apps.watch.save import play
-from grader.grading.desk import Desk
+from grader.grading.engine import Engine
 from grader.grading.incremental import FunctionCache, looks
 from grader.grading.judge import Judge
 from grader.sandbox.box import Box
@@ -219,7 +219,7 @@ def test_whoever_grades_others_remembers_nothing(judge: Judge) -> None:
 
 
 def test_a_save_in_another_cell_does_not_train_again(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hundreds of steps are not what somebody waits for who is at work on one gradient."""
     from tests.submissions.notebooks.build import notebook, pieces
@@ -232,9 +232,10 @@ def test_a_save_in_another_cell_does_not_train_again(
         return whole(box, function, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Box, "call", call)
-    desk, path = Desk(replace(judge, memory=FunctionCache())), tmp_path / "part4.ipynb"
+    watched = Engine.over(engine.prepared, engine.boxes, reuse=True)
+    path = tmp_path / "part4.ipynb"
     path.write_bytes(notebook(pieces("lecture")))
-    first = play(desk, submission.read(path, desk.ids), None)
+    first = play(watched, submission.read(path, watched.ids), None)
     assert {"backward", "train"} <= set(asked)
     del asked[:]
     cells = [
@@ -242,7 +243,7 @@ def test_a_save_in_another_cell_does_not_train_again(
         for kind, text in pieces("lecture")
     ]
     path.write_bytes(notebook(cells))
-    second = play(desk, submission.read(path, desk.ids), first)
+    second = play(watched, submission.read(path, watched.ids), first)
     assert asked == ["dprobs"]
     assert [change.gradient for change in second.changes] == ["dprobs"]
     (trained,) = [result for result in second.card.exercises if result.descent is not None]

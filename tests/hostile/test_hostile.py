@@ -18,7 +18,8 @@ import pytest
 from grader.apps.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.reports import files
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard
@@ -131,7 +132,7 @@ class Court:
         """The scorecard of a folder, if nothing outside was touched and every report can be written."""
         before = self.outside.fingerprint()
         card = self._judge.grade(submission.read(folder, IDS))
-        texts = [card.as_json(), *(render(card) for render in files().values())]
+        texts = [card.to_json(), *(render(card) for render in files().values())]
         assert not any(self.outside.token in text for text in texts), "a canary was read"
         assert self.outside.fingerprint() == before, "a file was changed"
         assert not self.outside.called(), "a server was reached"

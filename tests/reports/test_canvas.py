@@ -122,7 +122,7 @@ def test_who_is_not_in_the_gradebook_is_said():
     cards = [named("robin"), named("101"), named("stranger"), named("ned")]
     assert report.render(cards, context) == EXPORT.replace("ned,Section 2,,3,", "ned,Section 2,,16,")
     said = report.warnings(cards, context)
-    assert [line.split(" is not")[0].removeprefix("--report canvas: ") for line in said] == [
+    assert [line.split(" is not")[0].removeprefix("report canvas: ") for line in said] == [
         "stranger",
         "robin",
         "101",
@@ -169,14 +169,14 @@ def test_those_who_hand_in_together_get_the_same():
     """Each in their row; who is in none is said."""
     made, said = told(("102",), ("s101", "Robin"), ("105", "Fay"))
     assert made == ALICE.replace('kept",,71.5', 'kept",16,71.5')
-    assert said == ("--report canvas: folder (105, Fay) is not in the gradebook: no row fits 105, Fay",)
+    assert said == ("report canvas: folder (105, Fay) is not in the gradebook: no row fits 105, Fay",)
 
 
 def test_who_has_an_id_of_canvas_is_nobody_else_of_that_name():
     """An export of one section has not everybody who handed in; two may have one name."""
     assert told(("liddellalice", "999"), name="liddellalice_999") == (
         EXPORT,
-        ("--report canvas: liddellalice_999 is not in the gradebook: no row fits liddellalice, 999",),
+        ("report canvas: liddellalice_999 is not in the gradebook: no row fits liddellalice, 999",),
     )
 
 

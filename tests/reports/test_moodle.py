@@ -133,7 +133,7 @@ def test_who_is_not_in_the_gradebook_is_said():
     """By name."""
     context = ReportContext(assignment="Backprop", gradebook=EXPORT)
     assert report.warnings([named("stranger"), sample()], context) == (
-        "--report moodle: stranger is not in the gradebook: no row has this name",
+        "report moodle: stranger is not in the gradebook: no row has this name",
     )
     assert report.warnings([sample()], ReportContext()) == ()
 

@@ -39,7 +39,7 @@ def fail(moment):
     if moment == {moment!r} and boxes > 2:
         raise {error}("none is left")
 
-late = Layer("late", 99, frozenset(), "", "", lambda confinement: None, before_fork=before_fork, inside=inside)
+late = Layer("late", 99, "", "", lambda confinement: None, before_fork=before_fork, inside=inside)
 layers = (*zygote.layers(), late)
 zygote.layers = lambda: layers
 zygote.main(int(sys.argv[1]))

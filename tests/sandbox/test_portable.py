@@ -7,7 +7,8 @@ import pytest
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.sandbox.open import require
 from grader.sandbox.portable import Subprocesses
 from tests.conftest import Desk

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from grader.apps.watch.changes import Change, changes
-from grader.grading.desk import Desk
+from grader.grading.engine import Engine
 from grader.reports.explanation import fault_line, has_no_stub
 from grader.scorecard.model import ExerciseResult, Scorecard
 from grader.submissions.source import Source
@@ -53,18 +53,18 @@ class Save:
     inputs: Mapping[str, HandedIn | None] = field(repr=False)
 
 
-def stale(desk: Desk, work: Submission, last: Save | None) -> tuple[str, ...]:
+def stale(engine: Engine, work: Submission, last: Save | None) -> tuple[str, ...]:
     """The exercises that have to be graded anew, because a file they depend on is not what it was."""
     if last is None:
-        return desk.ids
-    return tuple(name for name in desk.ids if needed(work.files.get(name)) != last.inputs[name])
+        return engine.ids
+    return tuple(name for name in engine.ids if needed(work.files.get(name)) != last.inputs[name])
 
 
-def play(desk: Desk, work: Submission, last: Save | None) -> Save:
+def play(engine: Engine, work: Submission, last: Save | None) -> Save:
     """Grade a save.
 
     Args:
-        desk: where to.
+        engine: grades it.
         work: the submission as it was saved.
         last: the round before, None for the first.
 
@@ -72,9 +72,9 @@ def play(desk: Desk, work: Submission, last: Save | None) -> Save:
         IsolationError: no box can be opened.
     """
     started = time.perf_counter()
-    todo = stale(desk, work, last)
-    fresh = desk.grade(work, todo)
-    card = _whole(desk, fresh, last)
+    todo = stale(engine, work, last)
+    fresh = engine.grade(work, todo)
+    card = _whole(engine, fresh, last)
     troubles = _troubles(fresh, work, last)
     shown = _shown(card, troubles, last)
     return Save(
@@ -84,7 +84,7 @@ def play(desk: Desk, work: Submission, last: Save | None) -> Save:
         changes=_changes(shown, last),
         graded=todo,
         seconds=time.perf_counter() - started,
-        inputs={name: needed(work.files.get(name)) for name in desk.ids},
+        inputs={name: needed(work.files.get(name)) for name in engine.ids},
     )
 
 
@@ -153,11 +153,11 @@ def source_line(handed_in: HandedIn, line: int | None) -> str | None:
     return lines[line - 1].rstrip() if 0 < line <= len(lines) else None
 
 
-def _whole(desk: Desk, fresh: Scorecard, last: Save | None) -> Scorecard:
+def _whole(engine: Engine, fresh: Scorecard, last: Save | None) -> Scorecard:
     """A fresh scorecard of some exercises, made whole with the last round's results."""
     results = {result.id: result for result in (last.card.exercises if last else ())}
     results |= {result.id: result for result in fresh.exercises}
-    return _with(fresh, tuple(results[name] for name in desk.ids))
+    return _with(fresh, tuple(results[name] for name in engine.ids))
 
 
 def _shown(card: Scorecard, troubles: Mapping[str, Unreadable], last: Save | None) -> Scorecard:

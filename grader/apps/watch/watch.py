@@ -12,13 +12,14 @@ from types import FrameType
 
 from rich.console import Console
 
+from grader.apps.process import quick_start
 from grader.apps.watch.display import Display, display_on
 from grader.apps.watch.file_events import ticks
 from grader.apps.watch.save import Save, play, stale
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import SubmissionError
-from grader.grading.desk import Desk, open_desk
+from grader.grading.engine import Engine
 from grader.submissions import submission
 from grader.submissions.submission import Submission
 
@@ -58,7 +59,7 @@ class Place:
 class Watcher:
     """Looks at a place, grades what changed there, and shows it."""
 
-    desk: Desk
+    engine: Engine
     place: Place
     display: Display
     last: Save | None = None
@@ -73,7 +74,7 @@ class Watcher:
         work = self.place.read()
         if work is None:
             self._miss()
-        elif self.last is None or self._gone or stale(self.desk, work, self.last):
+        elif self.last is None or self._gone or stale(self.engine, work, self.last):
             self._grade(work)
         else:
             self.display.steady()
@@ -86,7 +87,7 @@ class Watcher:
     def _grade(self, work: Submission) -> None:
         if self.last is not None:
             self.display.grading(self.last)
-        self.last = play(self.desk, work, self.last)
+        self.last = play(self.engine, work, self.last)
         self._gone = False
         self.display.show(self.last)
 
@@ -114,8 +115,10 @@ def watch(path: Path, *, only: Sequence[str], course: Path | None, settings: Set
 def _watch(display: Display, place: Place, home: Course, settings: Settings) -> None:
     try:
         display.waiting("Warming up ...")
-        with open_desk(home, place.only, settings) as desk:
-            watcher = Watcher(desk, place, display)
+        with quick_start():
+            engine = Engine(home, place.only, settings, reuse=True)
+        with engine:
+            watcher = Watcher(engine, place, display)
             watcher.look()
             for _ in ticks(place.folder):
                 watcher.look()

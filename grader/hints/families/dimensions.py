@@ -101,8 +101,8 @@ def _variant(line: Line, way: Part, piece: Piece) -> Variant:
         "wrong_dim",
         Part(way.piece, line, way.tensor, way.use, way.lines),
         piece,
-        f"Something is summed along another dimension than in {quoted(line)}.",
-        "what comes back along another dimension",
+        f"Something is summed along a different dimension than in {quoted(line)}.",
+        "what flows back along a different dimension",
     )
 
 

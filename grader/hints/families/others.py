@@ -75,7 +75,7 @@ def beyond(inquiry: Inquiry) -> Iterator[Variant]:
                 "wrong_local_derivative",
                 part,
                 _like(back(line, name, use if line.uses(name) > 1 else None), inquiry.tensor),
-                f"This is one line too far: it flows on through {quoted(line)} to `{name}`.",
+                f"This is one line too far: it is what flows on through {quoted(line)} to `{name}`.",
                 f"what {quoted(line)} sends back to `{name}`",
                 others=False,
             )

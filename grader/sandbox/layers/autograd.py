@@ -184,7 +184,6 @@ _traps = Traps()
 LAYER = Layer(
     name="autograd",
     rank=20,
-    guards=frozenset(),
     protects="autograd blocked: a submission that asks torch for a derivative dies instead of scoring",
     remedy="a torch wheel for Linux on x86_64 or aarch64 whose native symbols are exported",
     probe=_traps.probe,

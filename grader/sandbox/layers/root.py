@@ -202,7 +202,6 @@ _root = Root()
 LAYER = Layer(
     name="root",
     rank=14,
-    guards=frozenset({"answers"}),
     protects="the box sees Python's own files, read-only, and nothing else of the machine",
     remedy="Linux 5.12 or later with unprivileged user namespaces, or run as root with CAP_SYS_ADMIN",
     probe=probe,

@@ -7,8 +7,9 @@ Only rewritings that hold for all values are made: ``a - b`` is ``a + -1 * b``, 
 from __future__ import annotations
 
 import ast
+import hashlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Reference = tuple[str, int]
@@ -59,6 +60,9 @@ IDENTITIES = {"clone", "contiguous", "detach", "float"}
 LARGEST = 1e300
 """Numbers beyond are left alone; an integer may be too large for a float."""
 
+TEXT_LIMIT = 200
+"""Letters of an expression that has no normal form."""
+
 SAME = {
     "mm": "matmul",
     "multiply": "mul",
@@ -77,6 +81,23 @@ def tree(expression: ast.expr, resolve: Resolve) -> Tree:
         resolve: the value that a name stands for in it.
     """
     return _Reader(resolve).read(expression)
+
+
+def _text(expression: ast.expr) -> str:
+    """An expression in letters, as far as it takes to tell most from each other."""
+    try:
+        return ast.dump(expression)[:TEXT_LIMIT]
+    except ValueError:  # Python writes no integer of more than some thousand digits in decimal
+        words = " ".join(word for node in ast.walk(expression) for word in _words(node))
+        return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    """A node without those in it, its integers in a base that every one can be written in."""
+    yield type(node).__name__
+    for _, value in ast.iter_fields(node):
+        if isinstance(value, (int, str)):
+            yield hex(value) if isinstance(value, int) else value
 
 
 def size(expression: ast.expr, limit: int) -> int:
@@ -108,7 +129,7 @@ class _Reader:
                 return self._call(node)
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 return Node("tuple", tuple(map(self.read, elements)))
-        return Node(f"other {ast.dump(node)[:200]}", ())
+        return Node(f"other {_text(node)}", ())
 
     def _index(self, value: ast.expr, index: ast.expr) -> Tree:
         inner = self.read(value)

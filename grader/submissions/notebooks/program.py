@@ -14,6 +14,7 @@ from functools import cached_property
 from grader.course.forward import LOSS
 from grader.submissions.notebooks.cell import Cell, Origin
 from grader.submissions.notebooks.effects import Effects, Mutators, effects, mutator, storage_root
+from grader.submissions.notebooks.errors import ScriptError
 from grader.submissions.notebooks.syntax import Parser, Written
 
 MARKER = re.compile(r"[\W_]*(?:ex|exc?er\w{0,8}(?<!s))[\W_]{0,3}(\d{1,3})(?![\d.])", re.I)
@@ -27,10 +28,6 @@ TRAINING_NAMES = 8
 
 ONE_FUNCTION = 5
 """Gradients in one function from which on it holds the whole backward pass, and is no helper."""
-
-
-class ScriptError(ValueError):
-    """A script that is not read; the message says in one line why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +138,10 @@ class Program:
         """The program that some cells are.
 
         Raises:
-            ScriptError: it is too long or nested too deeply to be taken apart.
+            ScriptError: it is too long to be taken apart.
+            RecursionError: it is nested too deeply.
         """
-        try:
-            return cls.of(_Reader(cells, asks).read(), asks)
-        except RecursionError as error:
-            raise ScriptError(
-                "expected code to read, found an expression that is nested too deeply"
-            ) from error
+        return cls.of(_Reader(cells, asks).read(), asks)
 
     @classmethod
     def of(cls, statements: Iterable[Statement], asks: frozenset[str]) -> Program:

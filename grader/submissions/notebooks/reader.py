@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from grader.submissions.notebooks.cell import Cell
+from grader.submissions.notebooks.errors import NotebookError as NotebookError
+from grader.submissions.notebooks.errors import contained
 
 SUFFIX = ".ipynb"
 
@@ -18,10 +20,6 @@ CODE_LIMIT = 1 << 19
 """Characters of a script, or of all cells together; the completed lecture has some twenty thousand."""
 
 CELLS_LIMIT = 2000
-
-
-class NotebookError(ValueError):
-    """A file is no notebook that could be read; the message says in one line what is wrong with it."""
 
 
 def read_cells(content: bytes) -> tuple[Cell, ...]:
@@ -131,7 +129,8 @@ def cells_of(filename: str, content: bytes) -> tuple[Cell, ...]:
         NotebookError: as :func:`read_cells` does, or a huge script.
     """
     if filename.endswith(SUFFIX):
-        return read_cells(content)
+        with contained(filename):
+            return read_cells(content)
     source = content.decode("utf-8", "replace")
     if len(source) > CODE_LIMIT:
         raise NotebookError(f"expected a script of at most {CODE_LIMIT} characters, found more")

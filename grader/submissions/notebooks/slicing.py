@@ -11,8 +11,9 @@ from functools import cached_property
 
 from grader.course.exercise import Exercise, tensor_of
 from grader.scorecard.model import Hint
+from grader.submissions.notebooks.errors import ScriptError
 from grader.submissions.notebooks.naming import COMPARES, Given, Naming
-from grader.submissions.notebooks.program import Change, Program, ScriptError, Statement
+from grader.submissions.notebooks.program import Change, Program, Statement
 from grader.submissions.notebooks.versions import Version, Versions
 
 NEEDS_LIMIT = 100_000

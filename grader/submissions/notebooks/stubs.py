@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.course.exercise import Exercise
-from grader.submissions.notebooks import ScriptError, Translation, translate
-from grader.submissions.notebooks.reader import NotebookError, cells_of
+from grader.submissions.notebooks import ReaderFault, ReadingError, Translation, translate
+from grader.submissions.notebooks.reader import cells_of
 from grader.submissions.source import Source
 from grader.submissions.submission import HandedIn
 
@@ -43,8 +43,8 @@ def interpret(files: Mapping[str, HandedIn], exercises: Sequence[Exercise]) -> M
             found[name] = Work(file)
             continue
         translations = made[file.filename]
-        if isinstance(translations, str):
-            found[name] = Work(HandedIn(file.filename, problem=translations))
+        if isinstance(translations, HandedIn):
+            found[name] = Work(translations)
         elif name in translations:
             one = translations[name]
             stubs = HandedIn(file.filename, Source(GENERATED, one.content))
@@ -54,9 +54,9 @@ def interpret(files: Mapping[str, HandedIn], exercises: Sequence[Exercise]) -> M
 
 def _translated(
     filename: str, content: bytes, exercises: Sequence[Exercise]
-) -> Mapping[str, Translation] | str:
-    """The stubs of each exercise in a script, or in words why it cannot be read."""
+) -> Mapping[str, Translation] | HandedIn:
+    """The stubs of each exercise in a script, or the problem that keeps it from being read."""
     try:
         return translate(cells_of(filename, content), exercises, GENERATED, filename)
-    except (NotebookError, ScriptError) as error:
-        return str(error)
+    except ReadingError as error:
+        return HandedIn(filename, problem=str(error), is_ours=isinstance(error, ReaderFault))

@@ -16,9 +16,10 @@ from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import Forward
 from grader.scorecard.model import Hint, StudentError
 from grader.submissions.notebooks.cell import Cell, Origin
+from grader.submissions.notebooks.errors import contained
 from grader.submissions.notebooks.matching import Effort, match
 from grader.submissions.notebooks.naming import Naming
-from grader.submissions.notebooks.program import Program, ScriptError
+from grader.submissions.notebooks.program import Program
 from grader.submissions.notebooks.slicing import Slicer
 from grader.submissions.notebooks.training_loop import training_of
 from grader.submissions.notebooks.versions import Choice, Versions
@@ -102,16 +103,17 @@ def is_script(cells: Sequence[Cell], exercises: Sequence[Exercise]) -> bool:
         exercises: those whose forward passes count.
 
     Raises:
-        ScriptError: the cells are too large or too deeply nested to be read.
+        ScriptError: the cells are too large or too deeply nested to be read, or reading them failed.
     """
     exercises = [exercise for exercise in exercises if not exercise.declared]
-    program = Program.read(cells, asks_of(exercises))
-    effort = Effort()
-    return any(
-        2 * len(match(program, forward, effort).shown & {step.name for step in forward.steps})
-        >= len(forward.steps)
-        for forward in {exercise.forward for exercise in exercises}
-    )
+    with contained("a script"):
+        program = Program.read(cells, asks_of(exercises))
+        effort = Effort()
+        return any(
+            2 * len(match(program, forward, effort).shown & {step.name for step in forward.steps})
+            >= len(forward.steps)
+            for forward in {exercise.forward for exercise in exercises}
+        )
 
 
 def translate(
@@ -128,11 +130,12 @@ def translate(
 
     Raises:
         ScriptError: the script is too large or too deeply nested to be read; the message says so in one line.
+        ReaderFault: reading it failed, for a reason that is none of its author's.
     """
     one_by_one = tuple(exercise for exercise in exercises if not exercise.declared)
-    program = Program.read(cells, asks_of(exercises))
-    effort = Effort()
-    try:
+    with contained(called):
+        program = Program.read(cells, asks_of(exercises))
+        effort = Effort()
         readings = {
             forward: _Reading.of(program, forward, effort)
             for forward in {e.forward: None for e in one_by_one}
@@ -143,8 +146,6 @@ def translate(
             else _translation(readings[e.forward], e, one_by_one, filename, called)
             for e in exercises
         }
-    except RecursionError as error:
-        raise ScriptError("expected code to read, found an expression that is nested too deeply") from error
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,9 @@ def _translation(
         notes[ask], causes[ask] = cut.notes, cut.causes
     content = "\n".join(line.text for line in lines) + "\n"
     own = {ours: theirs for ours, theirs in reading.naming.own.items() if ours != theirs}
-    return Translation(content.encode(), Origins(filename, numbered(lines), called), notes, causes, own)
+    return Translation(
+        content.encode("utf-8", "replace"), Origins(filename, numbered(lines), called), notes, causes, own
+    )
 
 
 def _trained(
@@ -222,8 +225,10 @@ def _trained(
         lines += [Line(""), Line("")]
         if training is None:
             why = f"no loop in {called} trains with gradients of one's own"
-            lines += missing(function.name, why, function.parameters or ())
+            lines += missing(function.name, why, function.signature(exercise))
         else:
             lines += training.stub(function)
     content = "\n".join(line.text for line in lines) + "\n"
-    return Translation(content.encode(), Origins(filename, numbered(lines), called), {}, {}, {})
+    return Translation(
+        content.encode("utf-8", "replace"), Origins(filename, numbered(lines), called), {}, {}, {}
+    )

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from grader.course.course import Course
-from grader.course.settings import Settings
-from grader.grading.desk import Desk
-from grader.grading.judge import Judge
+from grader.grading.engine import Engine
 from grader.scorecard.model import Scorecard
 from grader.submissions.submission import Submission
 from tests.conftest import ROOT
 
-PLUGIN = "grader.apps.pytest_plugin"
+PLUGIN = "backprop_grader_pytest"
 EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "ex4_training"
 IMPORTED = "raise SystemExit('this file was imported')\n"
 
@@ -30,23 +25,25 @@ def words(*arguments: object) -> list[str]:
     return [*([] if installed else ["-p", PLUGIN]), "-p", "no:hypothesispytest", *map(str, arguments)]
 
 
-@dataclass(frozen=True)
-class Recorder(Desk):
-    """A desk that keeps which exercises were graded."""
+class Recorder(Engine):
+    """An engine that keeps which exercises were graded."""
 
-    graded: list[str] = field(default_factory=list)
+    graded: list[str]
 
-    def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
-        self.graded.extend(ids)
-        return super().grade(work, ids)
+    def grade(self, submission: Submission | Path | str, exercises: Sequence[str] = ()) -> Scorecard:
+        self.graded.extend(exercises)
+        return super().grade(submission, exercises)
+
+    def close(self) -> None:
+        """Stay open: the same engine serves the next run of pytest."""
 
 
 class Student:
     """A student's folder, and pytest run in it."""
 
-    def __init__(self, pytester: pytest.Pytester, desk: Recorder) -> None:
+    def __init__(self, pytester: pytest.Pytester, engine: Recorder) -> None:
         self.pytester = pytester
-        self.desk = desk
+        self.engine = engine
         self.folder = pytester.mkdir("me")
 
     def hands_in(self, who: str, *ids: str) -> None:
@@ -64,16 +61,12 @@ class Student:
 
 
 @pytest.fixture
-def me(pytester: pytest.Pytester, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Student:
-    """A student whose work is graded by this session's judge."""
-    desk = Recorder(judge)
-
-    @contextmanager
-    def shared(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
-        yield desk
-
-    monkeypatch.setattr("grader.grading.desk.open_desk", shared)
-    return Student(pytester, desk)
+def me(pytester: pytest.Pytester, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Student:
+    """A student whose work is graded by this session's engine."""
+    recorder = Recorder.over(engine.prepared, engine.boxes)
+    recorder.graded = []
+    monkeypatch.setattr("grader.grading.engine.Engine", lambda *_, **options: recorder)
+    return Student(pytester, recorder)
 
 
 def collected(result: pytest.RunResult) -> list[str]:

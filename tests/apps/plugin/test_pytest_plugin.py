@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 from xml.etree import ElementTree
 
 import pytest
@@ -19,9 +19,7 @@ import pytest
 from grader.apps.pytest_files import Requested, claim, functions_of
 from grader.apps.pytest_plugin import stub_line
 from grader.course.course import Course
-from grader.course.settings import Settings
 from grader.errors import IsolationError
-from grader.grading.desk import Desk
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions.submission import Submission
 from tests.apps.plugin.conftest import EX1, EX2, EX3, IMPORTED, Recorder, Student, collected, words
@@ -35,7 +33,7 @@ def test_one_test_for_each_gradient(me: Student, course: Course) -> None:
         me.writes(exercise.id, "")
     result = me.runs("--collect-only", "-q", "me")
     assert collected(result) == [f"me/{e.id}.py::{ask}" for e in course.exercises for ask in e.asks]
-    assert me.desk.graded == []
+    assert me.engine.graded == []
 
 
 def test_functions_are_known_without_loading_an_exercise(course: Course) -> None:
@@ -52,7 +50,7 @@ def test_outcomes_become_results(me: Student) -> None:
     counts = result.parseoutcomes()
     assert counts["failed"] == 14
     assert counts["passed"] == 14
-    assert me.desk.graded == [EX1, EX2, EX3]
+    assert me.engine.graded == [EX1, EX2, EX3]
     result.stdout.fnmatch_lines(
         [
             "*_ ex1_step_by_step::dcounts_sum_inv _*",
@@ -104,19 +102,19 @@ def test_in_ones_own_folder(me: Student, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_file_or_a_gradient_may_be_named(me: Student, argument: str) -> None:
     me.hands_in("alice", EX2, EX3)
     me.runs(argument).assert_outcomes(passed=1)
-    assert me.desk.graded == [EX2]
+    assert me.engine.graded == [EX2]
 
 
 def test_only_what_is_chosen_is_run(me: Student) -> None:
     me.hands_in("alice", EX1, EX2, EX3)
     me.runs("me", "-k", "ex3").assert_outcomes(passed=1, deselected=27)
-    assert me.desk.graded == [EX3]
+    assert me.engine.graded == [EX3]
 
 
 def test_the_first_failure_may_end_it_and_comes_first_next_time(me: Student) -> None:
     me.hands_in("bob", EX2, EX3)
     me.runs("me", "-x").assert_outcomes(failed=1)
-    assert me.desk.graded == [EX2]
+    assert me.engine.graded == [EX2]
     me.hands_in("alice", EX2)
     result = me.runs("me", "--lf", "-v")
     result.assert_outcomes(passed=1)
@@ -172,13 +170,11 @@ def test_without_boxes_it_is_an_error_said_once_for_each(
 ) -> None:
     tried = []
 
-    @contextmanager
-    def refused(course: Course, ids: Sequence[str], settings: Settings) -> Iterator[Desk]:
+    def refused(course: Course, ids: Sequence[str], *, reuse: bool) -> NoReturn:
         tried.append(tuple(ids))
         raise IsolationError("no box can be opened here")
-        yield
 
-    monkeypatch.setattr("grader.grading.desk.open_desk", refused)
+    monkeypatch.setattr("grader.grading.engine.Engine", refused)
     me.hands_in("alice", EX2, EX3)
     result = me.runs("me")
     result.assert_outcomes(errors=2)

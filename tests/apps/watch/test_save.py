@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from rich.console import Console
 
 from grader.apps.watch import plain, screen
 from grader.apps.watch.save import Save, play, stale
-from grader.grading.desk import Desk
-from grader.grading.judge import Judge
+from grader.grading.engine import Engine
 from grader.scorecard.model import Outcome, Scorecard
 from grader.submissions import submission
 from grader.submissions.submission import Submission
@@ -22,22 +20,22 @@ from tests.submissions.notebooks.build import stored
 EX1, EX2, EX3 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm"
 
 
-@dataclass(frozen=True)
-class Recorder(Desk):
-    """A desk that keeps which exercises were graded."""
+class Recorder(Engine):
+    """An engine that keeps which exercises were graded."""
 
-    graded: list[tuple[str, ...]] = field(default_factory=list)
+    graded: list[tuple[str, ...]]
 
-    def grade(self, work: Submission, ids: Sequence[str]) -> Scorecard:
-        self.graded.append(tuple(ids))
-        return super().grade(work, ids)
+    def grade(self, submission: Submission | Path | str, exercises: Sequence[str] = ()) -> Scorecard:
+        self.graded.append(tuple(exercises))
+        return super().grade(submission, exercises)
 
 
 class Student:
     """Saves files and has them graded."""
 
-    def __init__(self, judge: Judge, folder: Path) -> None:
-        self.desk = Recorder(judge)
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = Recorder.over(engine.prepared, engine.boxes)
+        self.engine.graded = []
         self.folder = folder
         self.last: Save | None = None
 
@@ -51,8 +49,8 @@ class Student:
         return self.save(name, text.replace(old, new, 1))
 
     def round(self) -> Save:
-        work = submission.read(self.folder, self.desk.ids)
-        self.last = play(self.desk, work, self.last)
+        work = submission.read(self.folder, self.engine.ids)
+        self.last = play(self.engine, work, self.last)
         return self.last
 
     def outcome(self, exercise: str, name: str) -> Outcome:
@@ -68,20 +66,19 @@ class Student:
 
 
 @pytest.fixture(scope="module")
-def first(judge: Judge) -> Save:
+def first(engine: Engine) -> Save:
     """Bob's work, graded as he left it."""
-    desk = Desk(judge)
-    return play(desk, submission.read(ROOT / "submissions/bob", desk.ids), None)
+    return play(engine, submission.read(ROOT / "submissions/bob", engine.ids), None)
 
 
 @pytest.fixture
-def bob(judge: Judge, first: Save, tmp_path: Path) -> Student:
+def bob(engine: Engine, first: Save, tmp_path: Path) -> Student:
     """Bob at his desk, with a copy of his work."""
     folder = tmp_path / "bob"
     folder.mkdir()
     for path in (ROOT / "submissions/bob").glob("*.py"):
         (folder / path.name).write_bytes(path.read_bytes())
-    student = Student(judge, folder)
+    student = Student(engine, folder)
     student.last = first
     return student
 
@@ -99,10 +96,12 @@ def drawn(played: Save, width: int = 80, height: int = 24) -> list[str]:
 
 def test_a_save_grades_its_exercise_alone(bob: Student) -> None:
     played = bob.change(EX1, "return counts_sum**-2", "return -counts_sum**-2")
-    assert bob.desk.graded == [(EX1,)]
+    assert bob.engine.graded == [(EX1,)]
     assert bob.outcome(EX1, "dcounts_sum").scores
     assert "gained: dcounts_sum (wrong value -> " in told(played)
-    whole = Desk(bob.desk.judge).grade(submission.read(bob.folder, bob.desk.ids), bob.desk.ids)
+    whole = Engine.over(bob.engine.prepared, bob.engine.boxes).grade(
+        submission.read(bob.folder, bob.engine.ids), bob.engine.ids
+    )
     assert played.card.submission == whole.submission
     assert (played.card.score, played.card.max_score) == (whole.score, whole.max_score)
     assert [e.id for e in played.card.exercises] == [e.id for e in whole.exercises]
@@ -115,10 +114,10 @@ def test_what_was_right_and_is_wrong_is_lost(bob: Student) -> None:
 
 
 def test_a_save_that_changes_nothing_grades_nothing(bob: Student) -> None:
-    work = submission.read(bob.folder, bob.desk.ids)
-    assert stale(bob.desk, work, bob.last) == ()
+    work = submission.read(bob.folder, bob.engine.ids)
+    assert stale(bob.engine, work, bob.last) == ()
     (bob.folder / "notes.py").write_text("# no exercise mentions this module\n")
-    assert stale(bob.desk, submission.read(bob.folder, bob.desk.ids), bob.last) == ()
+    assert stale(bob.engine, submission.read(bob.folder, bob.engine.ids), bob.last) == ()
 
 
 def test_a_module_grades_who_can_import_it(bob: Student) -> None:
@@ -126,9 +125,9 @@ def test_a_module_grades_who_can_import_it(bob: Student) -> None:
     (bob.folder / "helper.py").write_text("from deeper import FACTOR\n")
     source = "from helper import FACTOR\ndef dlogits(logits):\n    return logits * FACTOR\n"
     bob.save(EX2, source)
-    del bob.desk.graded[:]
+    del bob.engine.graded[:]
     bob.save("deeper", "FACTOR = 3\n")
-    assert bob.desk.graded == [(EX2,)]
+    assert bob.engine.graded == [(EX2,)]
 
 
 def test_a_syntax_error_keeps_the_last_results_and_costs_nothing(bob: Student) -> None:
@@ -162,8 +161,8 @@ def test_a_file_that_is_emptied_or_goes_for_a_moment_loses_nothing(bob: Student)
     assert back.changes == ()
 
 
-def test_an_exercise_not_begun_is_no_trouble(judge: Judge, tmp_path: Path) -> None:
-    student = Student(judge, tmp_path)
+def test_an_exercise_not_begun_is_no_trouble(engine: Engine, tmp_path: Path) -> None:
+    student = Student(engine, tmp_path)
     played = student.save(EX2, 'def dlogits(logits):\n    raise NotImplementedError("dlogits")\n')
     assert not played.troubles
     assert "A fresh page." in told(played)
@@ -184,8 +183,8 @@ def test_a_bad_day_fits_on_a_small_screen(bob: Student) -> None:
         assert any("Next: " in line for line in lines)
 
 
-def test_a_students_text_is_no_markup(judge: Judge, tmp_path: Path) -> None:
-    student = Student(judge, tmp_path)
+def test_a_students_text_is_no_markup(engine: Engine, tmp_path: Path) -> None:
+    student = Student(engine, tmp_path)
     played = student.save(EX2, 'raise ValueError("[bold red]\\x1b[2J:smile:")\n')
     text = "\n".join(drawn(played))
     assert "[bold red]␛[2J:smile:" in text
@@ -193,9 +192,9 @@ def test_a_students_text_is_no_markup(judge: Judge, tmp_path: Path) -> None:
 
 
 def test_a_notebook_is_graded_at_each_save_and_half_of_one_loses_nothing(
-    judge: Judge, tmp_path: Path
+    engine: Engine, tmp_path: Path
 ) -> None:
-    student = Student(judge, tmp_path)
+    student = Student(engine, tmp_path)
     whole = stored("lecture")
     path = tmp_path / "part4.ipynb"
     path.write_bytes(whole)

@@ -231,7 +231,7 @@ def test_an_honest_script_takes_little_of_the_effort(
         made.append(effort)
         return match(program, forward, effort)
 
-    for user in ("translate", "training"):
+    for user in ("translate", "training_loop"):
         monkeypatch.setattr(sys.modules[f"grader.submissions.notebooks.{user}"], "match", taken_down)
     translate(read_cells(stored(name)), course.exercises, "a.py", "a.ipynb")
     assert 0 < 5 * made[0].spent < EFFORT_IN_ALL

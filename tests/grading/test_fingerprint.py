@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grader.batch.fingerprint import RunFingerprint
 from grader.course.course import Course
 from grader.course.settings import Settings
+from grader.grading.fingerprint import RunFingerprint
 from grader.scorecard.model import Isolation, MissingLayer
 from grader.submissions.submission import Submission
 from tests.conftest import ROOT

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from grader.batch import pool as crews
-from grader.batch.pool import AHEAD, STALL_S, STANDING_IN, WORTH_A_WORKER, Worker, WorkerPool
-from grader.batch.worker import Task
+from grader.batch.executors import local
+from grader.batch.executors.local import (
+    AHEAD,
+    STALL_S,
+    STANDING_IN,
+    WORTH_A_WORKER,
+    LocalPool,
+    Waiting,
+    Worker,
+)
+from grader.batch.task import Task
+from grader.submissions.submission import Submission
 
 
 class Clock:
@@ -30,13 +35,13 @@ class Pipe:
     def close(self) -> None: ...
 
 
-class Dealer(WorkerPool):
-    """A crew that hires workers of no process."""
+class Dealer(LocalPool):
+    """A pool that hires workers of no process."""
 
     def _hire(self, count: int) -> None:
         self._workers += [Worker(None, Pipe()) for _ in range(count)]  # type: ignore[arg-type]
 
-    def deal(self, waiting: deque[Task]) -> list[int]:
+    def deal(self, waiting: Waiting) -> list[int]:
         """Deal once; how many submissions each worker holds."""
         self._deal(waiting)
         return [len(worker.dealt) for worker in self._workers]
@@ -45,34 +50,38 @@ class Dealer(WorkerPool):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(crews, "time", clock)
+    monkeypatch.setattr(local, "time", clock)
     return clock
 
 
-def crew(jobs: int) -> Dealer:
-    job: Any = None
-    made = Dealer(job, [], [], jobs)
+def pool(jobs: int) -> Dealer:
+    made = Dealer(jobs)
     made._hire(jobs)
     return made
 
 
-def tasks(count: int) -> deque[Task]:
-    return deque(Task(Path(str(number))) for number in range(count))
+def tasks(count: int) -> Waiting:
+    return Waiting([Task(Submission(str(number), None, "", {})) for number in range(count)])
+
+
+def remaining(waiting: Waiting) -> list[Task]:
+    """What nobody was handed."""
+    return [waiting.take() for _ in iter(lambda: bool(waiting), False)]
 
 
 def test_each_worker_is_dealt_one_ahead(clock: Clock) -> None:
     waiting = tasks(100)
-    assert crew(3).deal(waiting) == [AHEAD] * 3
-    assert len(waiting) == 100 - 3 * AHEAD
+    assert pool(3).deal(waiting) == [AHEAD] * 3
+    assert len(remaining(waiting)) == 100 - 3 * AHEAD
 
 
 def test_the_last_few_are_dealt_singly(clock: Clock) -> None:
     """Behind one that hangs, none waits that another worker could take."""
-    assert crew(2).deal(tasks(WORTH_A_WORKER - 1)) == [1, 1]
+    assert pool(2).deal(tasks(WORTH_A_WORKER - 1)) == [1, 1]
 
 
 def test_another_worker_goes_on_where_one_stalls(clock: Clock) -> None:
-    dealer, waiting = crew(2), tasks(100)
+    dealer, waiting = pool(2), tasks(100)
     dealer.deal(waiting)
     for worker in dealer._workers:
         worker.answer()
@@ -86,7 +95,7 @@ def test_another_worker_goes_on_where_one_stalls(clock: Clock) -> None:
 
 
 def test_no_more_go_on_than_there_are_jobs(clock: Clock) -> None:
-    dealer, waiting = crew(1), tasks(100)
+    dealer, waiting = pool(1), tasks(100)
     dealer.deal(waiting)
     dealer._workers[0].answer()
     clock.now += STALL_S * 2
@@ -97,14 +106,14 @@ def test_no_more_go_on_than_there_are_jobs(clock: Clock) -> None:
 
 def test_a_worker_gets_ready_before_it_stalls(clock: Clock) -> None:
     """To start takes longer than a submission; it is no reason to hire another."""
-    dealer, waiting = crew(2), tasks(100)
+    dealer, waiting = pool(2), tasks(100)
     dealer.deal(waiting)
     clock.now += STALL_S * 10
     assert dealer.deal(waiting) == [AHEAD, AHEAD]
 
 
 def test_workers_are_hired_up_to_a_limit_and_for_enough_work(clock: Clock) -> None:
-    dealer, waiting = crew(2), tasks(200)
+    dealer, waiting = pool(2), tasks(200)
     for _ in range(6):
         dealer.deal(waiting)
         for worker in dealer._workers:
@@ -112,8 +121,8 @@ def test_workers_are_hired_up_to_a_limit_and_for_enough_work(clock: Clock) -> No
                 worker.answer()
         clock.now += STALL_S * 2
     assert len(dealer._workers) == STANDING_IN * 2
-    assert len(dealer.deal(deque())) == STANDING_IN * 2
-    few = crew(2)
+    assert len(dealer.deal(Waiting([]))) == STANDING_IN * 2
+    few = pool(2)
     few.deal(waiting)
     for worker in few._workers:
         worker.answer()
@@ -131,11 +140,11 @@ class Dead:
 
 
 def test_a_worker_that_dies_idle_costs_no_submission(clock: Clock) -> None:
-    dealer, waiting = crew(2), tasks(1)
+    dealer, waiting = pool(2), tasks(1)
     dealer.deal(waiting)
     busy, idle = sorted(dealer._workers, key=lambda worker: not worker.dealt)
     for worker in (busy, idle):
         worker.process = Dead()  # type: ignore[assignment]
     assert dealer._bury(idle) == []
-    assert dealer._bury(busy) == [Task(Path("0"), deaths=1)]
+    assert dealer._bury(busy) == [Task(Submission("0", None, "", {}), deaths=1)]
     assert len(dealer._workers) == 2, "others have taken their places"

@@ -23,7 +23,7 @@ PARTS_OF_A_PACKAGE = (".py", ".json", ".jinja", ".js", ".css")
 
 @dataclass(frozen=True)
 class RunFingerprint:
-    """The terms of one run: course, grader, versions, settings and isolation, as a digest."""
+    """All that results depend on beside the submissions: course, grader, versions, settings, isolation."""
 
     digest: str
 
@@ -31,7 +31,7 @@ class RunFingerprint:
     def of(
         cls, course: Course, exercises: Iterable[Exercise], settings: Settings, isolation: Isolation
     ) -> RunFingerprint:
-        """The terms under which these exercises are graded.
+        """The fingerprint of a run that grades these exercises.
 
         Args:
             course: where the reference solutions are.
@@ -55,12 +55,16 @@ class RunFingerprint:
         return _digest("\0".join((self.digest, submission.digest, submission.name)).encode())
 
 
-def _of_exercise(course: Course, exercise: Exercise) -> list[str]:
-    """An exercise's id, and a digest of the files that its grades hang on."""
+def files_of(course: Course, exercise: Exercise) -> tuple[Path, ...]:
+    """The files that an exercise's grades depend on, whether or not each is there."""
     home = exercise.forward.path.parent
-    files = [exercise.folder / SETTINGS, home / SETTINGS, exercise.forward.path]
-    files += [exercise.words] if exercise.words else []
-    return [exercise.id, _of_files([*files, course.root / REFERENCE / f"{exercise.id}.py"])]
+    words = [exercise.words] if exercise.words else []
+    reference = course.root / REFERENCE / f"{exercise.id}.py"
+    return (exercise.folder / SETTINGS, home / SETTINGS, exercise.forward.path, *words, reference)
+
+
+def _of_exercise(course: Course, exercise: Exercise) -> list[str]:
+    return [exercise.id, _of_files(files_of(course, exercise))]
 
 
 @cache

@@ -1,0 +1,130 @@
+"""Grading on any ``concurrent.futures.Executor``: a pool of processes, or whatever another library offers as one.
+
+Each worker process (each thread, in a pool of threads) opens an engine for its first task and keeps it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor as Futures
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from multiprocessing import get_context
+
+from grader.batch.cpus import cores
+from grader.batch.task import Task, TaskResult, WorkerConfig
+from grader.batch.worker import WorkerEngine
+from grader.errors import InternalError
+from grader.scorecard.model import Isolation
+
+KIND = "processes"
+
+AHEAD = 2
+"""Tasks in flight for each worker."""
+
+
+class FuturesExecutor:
+    """Grades on a pool that somebody else provides; an :class:`~grader.batch.task.Executor`.
+
+    Args:
+        pool: the pool; whoever made it shuts it down.
+        workers: how many submissions it can grade at a time, to which the number in flight is bound.
+        renew: makes another pool in place of one whose worker died; without it a death ends the run.
+    """
+
+    def __init__(self, pool: Futures, workers: int, renew: Callable[[], Futures] | None = None) -> None:
+        self._pool = pool
+        self._workers = workers
+        self._renew = renew
+
+    def start(self, config: WorkerConfig, expected: int) -> None:
+        """Have one worker open its engine."""
+        self._config = config
+        self._isolation = self._pool.submit(isolation_of, config)
+
+    def isolation(self) -> Isolation:
+        """The layers in force in the worker that is ready first."""
+        return self._isolation.result()
+
+    def close(self) -> None:
+        """Leave the pool to whoever made it."""
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """Grade submissions; see :class:`~grader.batch.task.Executor`."""
+        source = iter(tasks)
+        suspects: deque[Task] = deque()
+        flying: dict[Future[TaskResult], Task] = {}
+        while True:
+            # After a death nobody knows over which submission it was: those in flight go one at a time.
+            room = 1 - len(flying) if suspects else AHEAD * self._workers - len(flying)
+            new = [suspects.popleft()] if suspects and room > 0 else list(islice(source, max(0, room)))
+            flying |= {self._pool.submit(result_of, self._config, task): task for task in new}
+            if not flying:
+                return
+            try:
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    del flying[future]
+                    yield result
+            except BrokenExecutor as error:
+                suspects.extend(self._buried(list(flying.values()), error))
+                flying.clear()
+
+    def _buried(self, tasks: list[Task], error: BrokenExecutor) -> list[Task]:
+        """What was in flight when a worker died; a task that was alone is the one it died over."""
+        if self._renew is None:
+            raise InternalError(f"a worker of the pool died: {error}") from error
+        self._pool = self._renew()
+        alone = len(tasks) == 1
+        return [replace(task, deaths=task.deaths + 1) if alone else task for task in tasks]
+
+
+class _Engines(threading.local):
+    """The engine of this thread, for the run it was last used in."""
+
+    config: WorkerConfig | None = None
+    engine: WorkerEngine
+
+    def of(self, config: WorkerConfig) -> WorkerEngine:
+        if self.config != config:
+            if self.config is not None:
+                self.engine.close()
+            self.engine, self.config = WorkerEngine(config), config
+            atexit.register(self.engine.close)
+        return self.engine
+
+
+_engines = _Engines()
+"""A pool's worker is a stranger's process: there is no other place in it that outlasts a task."""
+
+
+def result_of(config: WorkerConfig, task: Task) -> TaskResult:
+    """Grade a submission in a worker of a pool."""
+    return _engines.of(config).do(task)
+
+
+def isolation_of(config: WorkerConfig) -> Isolation:
+    """The layers in force in a worker of a pool."""
+    return _engines.of(config).isolation
+
+
+@contextmanager
+def open_executor(jobs: int | None, argument: str | None) -> Iterator[FuturesExecutor]:
+    """Fresh processes, started the portable way; it takes no argument."""
+    workers = jobs or cores()
+    pools: list[ProcessPoolExecutor] = []
+
+    def renew() -> ProcessPoolExecutor:
+        pools.append(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+        return pools[-1]
+
+    try:
+        yield FuturesExecutor(renew(), workers, renew)
+    finally:
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
