@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: alice test lint system bench clean
+.PHONY: alice test lint system bench mutants clean
 
 alice: $(VENV)/installed
 	$(BIN)/grade submissions/alice
@@ -25,6 +25,10 @@ system:
 
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
+
+# Changes that no test notices: of all modules that are watched, or of MODULES.
+mutants: $(VENV)/ready
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
