@@ -17,6 +17,7 @@ from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
 from tests.conftest import Desk
 from tests.grading.test_judge import ALICE, EX1
+from tests.wanted import only_where
 
 pytestmark = only_where(sys.platform == "linux", "boxes are killed by number on Linux alone")
 
