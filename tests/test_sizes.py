@@ -20,7 +20,6 @@ PUBLIC_METHODS = 12
 
 EXCEPTIONS = {
     "grader.checks.descent.DescentOracle": "one property for each thing that is drawn or derived for a descent",
-    "grader.hints.inquiry.Inquiry": "the one object that every hint family asks about a failed function",
 }
 """What may be larger, and why."""
 

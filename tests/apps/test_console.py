@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.batch import students
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes and redirects as a POSIX shell does")
+pytestmark = only_where(os.name == "posix", "closes and redirects as a POSIX shell does")
 
 
 @pytest.fixture(scope="module")

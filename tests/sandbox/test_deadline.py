@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from grader.sandbox.deadline import CAP, LOOK_S, Deadline
 from grader.sandbox.usage import Meter, Usage, parse
+from tests.wanted import only_where
 
 COMPUTES, SLEEPS, WAITS = "computes", "sleeps", "waits for a processor"
 
@@ -145,7 +146,7 @@ def test_the_text_of_a_process_is_read_whatever_its_name() -> None:
     assert parse(f"12 (x) {' '.join(fields)}".encode()).runnable
 
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at on Linux alone")
+on_linux = only_where(sys.platform == "linux", "processes are looked at on Linux alone")
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from grader.sandbox.requests import Arguments
 from grader.scorecard.model import Outcome
 from tests.conftest import Desk
 from tests.grading.test_judge import ALICE, EX1
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="boxes are killed by number on Linux alone")
+pytestmark = only_where(sys.platform == "linux", "boxes are killed by number on Linux alone")
 
 LIMITS = Limits(60.0, 512)
 
@@ -27,6 +28,7 @@ import sys
 from dataclasses import replace
 from grader.sandbox import zygote
 from grader.sandbox.layers import Unavailable
+from tests.wanted import only_where
 
 def absent(confinement):
     raise Unavailable("left out")

@@ -29,8 +29,9 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.open import require
 from grader.sandbox.process import Limits
 from tests.sandbox.boxes import printed, public_folder
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are Linux's")
+pytestmark = only_where(sys.platform == "linux", "the layers are Linux's")
 
 ROOT = Path(__file__).parents[2]
 LIMITS = Limits(20.0, 256)
@@ -54,6 +55,7 @@ import sys
 from dataclasses import replace
 from grader.sandbox import zygote
 from grader.sandbox.layers import Unavailable
+from tests.wanted import only_where
 
 def refuse(confinement):
     raise Unavailable("taken away by a test")

@@ -15,8 +15,9 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
 from grader.sandbox.process import Limits, Opener
 from tests.sandbox.test_ends import ALL, WITHOUT
+from tests.wanted import only_where
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers are Linux's")
+pytestmark = only_where(sys.platform == "linux", "the layers are Linux's")
 
 LIMITS = Limits(60.0, 1024)
 X = torch.arange(6.0).view(2, 3)

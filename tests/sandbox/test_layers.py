@@ -410,7 +410,7 @@ RAW_CHANNELS = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="these numbers are x86_64's")
+@only_where(os.uname().machine == "x86_64", "these numbers are x86_64's")
 def test_seccomp_leaves_no_call_to_pass_something_on_by() -> None:
     """What evicts, fetches, locks, flushes or asks is a channel between boxes that read the same files."""
     raw = [RAW.format(f"{number}, 0, 0, 0, 0, 0, 0") for number in RAW_CHANNELS.values()]
@@ -423,7 +423,7 @@ def test_seccomp_leaves_no_call_to_pass_something_on_by() -> None:
         assert end.said == "done (-1, 1)", (what, end)
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="these numbers are x86_64's")
+@only_where(os.uname().machine == "x86_64", "these numbers are x86_64's")
 def test_the_channels_are_open_without_seccomp() -> None:
     """Most of the acts above do something where nothing refuses them."""
     elsewhere = ("take a huge page of the machine's", "lease a file")  # not everybody may
