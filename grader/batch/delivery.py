@@ -216,7 +216,7 @@ class Reports:
         context = replace(
             self._context(),
             seconds=time.monotonic() - self.started,
-            folders=folders(one.path for one in group.found),
+            folders=folders(one.path for one in group.found if one.path is not None),
             known_as=known_as(group),
         )
         return Delivery(self.requests, cards, context, self.closing)

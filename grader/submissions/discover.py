@@ -1,62 +1,73 @@
-"""The layouts that instructors really have, laid out as one folder per student.
+"""Finds the submissions of a class in the layouts that instructors really have.
 
-* a folder per student, as it is; where a student's work lies deeper in it, in a zip, or under other names, it is
-  laid out anew;
+* a folder per student; where the work lies deeper in it, in a zip, or under other names, it is collected;
 * a flat folder of files ``name_ex1_step_by_step.py``;
 * what Moodle, Canvas and Gradescope give when one asks for all submissions, as a zip or unpacked: see
   :mod:`grader.submissions.platforms`.
 
-Whoever handed in anything has a folder, also where nothing in it can be graded, and is told why.
+Whoever handed in anything is found, also where nothing of it can be graded, and is told why. Nothing is left out
+or takes the place of something else without a notice. Nothing is unpacked until a submission is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from grader.errors import SubmissionError
-from grader.submissions import archive, submission
-from grader.submissions.collect import (
-    SUFFIXES,
-    ZIP,
-    FoundFile,
-    exercise_of,
-    file_at,
-    files_in,
-    is_junk,
-    safe,
-    write_submission,
+from grader.submissions import archive, collect, submission
+from grader.submissions.collect import exercise_of
+from grader.submissions.files import FoundFile, file_at, files_in, is_junk, safe
+from grader.submissions.limits import NOTEBOOK, PYTHON, ZIP
+from grader.submissions.platforms import (
+    METADATA,
+    Kind,
+    Owner,
+    Owners,
+    Persons,
+    strays_and_folders,
+    tells,
 )
-from grader.submissions.platforms import METADATA, Owner, Owners, Persons, strays_and_folders, tells
 from grader.submissions.submission import Submission, Unreadable
 
 RECORDS = ".grade"
-"""The folder in which an output folder's results are recorded: it tells that no student made that folder."""
+"""The folder in which an output folder's results are recorded."""
+
+ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+"""Endings of archives that are not unpacked."""
+
+NO_WORK = (".md", ".csv", ".toml", ".yml", ".yaml", ".json", ".html", ".cfg", ".ini", ".log")
+"""Endings of what instructors keep beside a class's work."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One submission, and by what else than its folder's name its student may be known.
+    """One submission, and by what else than its name its student may be known.
 
     Args:
-        path: a folder or a file, as :func:`grader.submissions.submission.read` takes it.
+        path: the file or folder that is read as it is; None where the work was collected from elsewhere.
         known_as: for each of those who handed it in together: ids, addresses and names.
-        unreadable: what was handed in and cannot be taken.
+        unreadable: the first of what was handed in and cannot be taken, as far as can be told without reading it.
+        called: the submission's name, where it is not that of the path.
+        files: the student's files, where they are not read as they are.
+        is_empty: whether nothing of it can be graded, as far as can be told without reading it.
     """
 
-    path: Path
+    path: Path | None
     known_as: Persons = ()
     unreadable: Unreadable | None = None
+    called: str | None = None
+    files: tuple[FoundFile, ...] = field(default=(), repr=False, compare=False)
+    is_empty: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
         """The submission's name."""
-        return submission.name_of(self.path)
+        return self.called if self.called is not None else submission.name_of(self.path or Path())
 
     def read(self, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> Submission:
         """Read the submission; what cannot be taken of it is a problem of the exercises that it lacks.
@@ -65,8 +76,9 @@ class Found:
             exercise_ids: all exercises of the course.
             only: the exercises wanted, all where empty.
         """
-        found = submission.read(self.path, exercise_ids, only)
-        return found if self.unreadable is None else found.lacking(only or exercise_ids, self.unreadable)
+        if self.path is None:
+            return submission.collected(self.name, self.files, exercise_ids, only)
+        return replace(submission.read(self.path, exercise_ids, only), name=self.name)
 
 
 @dataclass(frozen=True)
@@ -76,17 +88,12 @@ class Layout:
     found: tuple[Found, ...]
     notices: tuple[str, ...] = ()
 
-    @property
-    def unreadable(self) -> Mapping[Path, Unreadable]:
-        """What cannot be taken of a submission, where there is something."""
-        return {one.path: one.unreadable for one in self.found if one.unreadable is not None}
-
 
 @contextmanager
 def laid_out(
     paths: Sequence[Path], exercise_ids: Sequence[str], only: Sequence[str] = (), *, single: bool = False
 ) -> Iterator[Layout]:
-    """The submissions at some paths; what had to be laid out anew is removed afterwards.
+    """The submissions at some paths, which can be read as long as the context lasts: it keeps archives open.
 
     Args:
         paths: each a submission, a folder in one of the layouts above, or a zip of such.
@@ -98,30 +105,47 @@ def laid_out(
         UsageError: nothing can be graded there, or an archive is broken or far too large.
     """
     with ExitStack() as stack:
+        discovery = Discovery(exercise_ids, only, stack)
+        at = dict.fromkeys(paths)
+        layouts = [discovery.single(path) if single else discovery.lay_out(path) for path in at]
+        found = {one.path or id(one): one for layout in layouts for one in layout.found}
+        yield Layout(tuple(found.values()), tuple(notice for layout in layouts for notice in layout.notices))
 
-        def room() -> Path:
-            # Made only where something is laid out anew: who is killed leaves nothing behind elsewhere.
-            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="grade-")))
 
-        architect = Discovery(exercise_ids, only, room)
-        layouts = [architect.single(path) if single else architect.lay_out(path) for path in paths]
-        found = dict.fromkeys(one for layout in layouts for one in layout.found)
-        yield Layout(tuple(found), tuple(notice for layout in layouts for notice in layout.notices))
+@dataclass
+class Work:
+    """One student's files before they are looked at.
+
+    Args:
+        name: what their submission is to be called.
+        files: the files, by their places in the student's work.
+        known_as: what else its students are known as.
+        kind: what says that it is one student's.
+        origin: where it was found, for notices.
+        path: where it is read as it is, None where it has to be collected.
+    """
+
+    name: str
+    files: list[FoundFile]
+    known_as: Persons = ()
+    kind: Kind = Kind.FOLDER
+    origin: str = ""
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Lays submissions out.
+    """Finds submissions.
 
     Args:
         ids: all exercises of the course.
         only: the exercises wanted, all where empty.
-        room: makes a temporary folder.
+        stack: holds the archives open that submissions are read from later.
     """
 
     ids: Sequence[str]
     only: Sequence[str]
-    room: Callable[[], Path]
+    stack: ExitStack
 
     @property
     def wanted(self) -> Sequence[str]:
@@ -135,13 +159,15 @@ class Discovery:
             UsageError: nothing that could be graded, or an archive that cannot be read.
         """
         if _is_zip(path):
-            with archive.opened(path) as entries:
-                files = [FoundFile(entry.place, entry.read) for entry in entries if not is_junk(entry.place)]
-                return self._settled(files, path)
-        if path.is_dir() and self._is_told_by_names(path):
-            return self._settled(files_in(path), path)
-        if path.is_dir() and not self._is_submission(path):
-            return self._class(path)
+            entries = self.stack.enter_context(archive.opened(path))
+            clean = [entry for entry in entries if not is_junk(entry.place)]
+            files = [FoundFile(entry.place, entry) for entry in clean if not entry.is_folder]
+            return self._settled(files, [entry.place for entry in clean if entry.is_folder], path, [])
+        if path.is_dir():
+            if self._is_told_by_names(path):
+                return self._told_by_names(path)
+            if not self._is_submission(path):
+                return self._class(path)
         return Layout(tuple(map(Found, submission.find([path], self.ids, self.only))))
 
     def single(self, path: Path) -> Layout:
@@ -155,12 +181,12 @@ class Discovery:
         if path.is_dir() and self._is_plain(path):
             return Layout((Found(path),))
         files = files_in(path) if path.is_dir() else [file_at(path)]
-        return self._furnished([Work(submission.name_of(path), files)], path)
+        return self._found([Work(submission.name_of(path), files)], path)
 
     def _is_told_by_names(self, folder: Path) -> bool:
         """Whether names in a folder say whose work is whose: it is no folder per student, then."""
         names = _names(folder)
-        if any(f"{one}{submission.PYTHON}" in names for one in self.ids):
+        if any(f"{one}{PYTHON}" in names for one in self.ids) and len(self._rivals(folder)) < 2:
             return False  # a submission itself
         return METADATA in names or any(tells(name, self.ids) for name in names)
 
@@ -172,45 +198,71 @@ class Discovery:
         """
         if not submission.is_submission(folder, self.ids):
             return False
-        rivals = [one.name for one in _folders(folder) if _holds(one, self.ids)]
-        stray = [name for name in _names(folder) if PurePosixPath(name).suffix in SUFFIXES]
+        stray = [name for name in _names(folder) if PurePosixPath(name).suffix in (PYTHON, NOTEBOOK)]
+        rivals = self._rivals(folder)
         _refuse_both(folder, stray, rivals)
-        return True
+        return len(rivals) < CLASS
+
+    def _rivals(self, folder: Path) -> list[str]:
+        """The folders in a folder that hold work themselves."""
+        return [one.name for one in _inside(folder, self.ids) if one.is_dir() and _holds(one, self.ids)]
 
     def _class(self, folder: Path) -> Layout:
         """A folder per student, or a notebook or a zip."""
-        inside = _inside(folder)
-        plain = {one for one in inside if self._is_read_as_it_is(one)}
-        works = [
-            Work(one.name, files_in(one)) if one.is_dir() else Work(one.stem, [file_at(one)])
-            for one in inside
-            if one not in plain
-        ]
-        layout = self._furnished(works, folder) if works else Layout(())
-        if not plain and not any(_has_files(one.path) for one in layout.found):
+        inside = _inside(folder, self.ids)
+        works = [self._work(one) for one in inside]
+        notices = _left_out(folder, inside, self.ids)
+        layout = self._found(works, folder)
+        if all(one.is_empty for one in layout.found):
             # Which says what was expected there.
             return Layout(tuple(map(Found, submission.find([folder], self.ids, self.only))))
-        as_they_are = [Found(one) for one in inside if one in plain]
-        found = sorted([*as_they_are, *layout.found], key=lambda one: one.name)
-        return Layout(tuple(found), layout.notices)
+        return Layout(layout.found, (*notices, *layout.notices))
+
+    def _work(self, path: Path) -> Work:
+        """The work of one student of a class, at a path."""
+        kind = Kind.FOLDER if path.is_dir() else Kind.FILE
+        name = submission.name_of(path)
+        if self._is_read_as_it_is(path):
+            return Work(name, [], kind=kind, origin=path.name, path=path)
+        files = files_in(path) if path.is_dir() else [file_at(path)]
+        return Work(name, files, kind=kind, origin=path.name)
 
     def _is_read_as_it_is(self, path: Path) -> bool:
         if path.is_symlink():
             return True  # and found to be one
-        return self._is_plain(path) if path.is_dir() else not _is_zip(path)
+        return self._is_plain(path) if path.is_dir() else path.suffix == NOTEBOOK
 
     def _is_plain(self, folder: Path) -> bool:
         """Whether a student's folder can be read as it is, because nothing that is wanted lies elsewhere in it."""
-        missing = [one for one in self.wanted if not os.path.lexists(folder / f"{one}{submission.PYTHON}")]
-        if not missing:
-            return True
-        files = files_in(folder)
-        at_top = [file for file in files if file.is_gradable and len(file.place.parts) == 1]
-        elsewhere = [file for file in files if exercise_of(file.place.name, missing) or file.suffix == ZIP]
-        return bool(at_top) and (not elsewhere or len(files) == 1)
+        has_all = all(os.path.lexists(folder / f"{one}{PYTHON}") for one in self.wanted)
+        return has_all or collect.is_plain(files_in(folder), self.wanted)
 
-    def _settled(self, files: Sequence[FoundFile], source: Path) -> Layout:
-        """Give every student a folder of their own with what can be graded.
+    def _told_by_names(self, folder: Path) -> Layout:
+        """A folder in which names say whose work is whose."""
+        outputs = [path.name for path in _folders(folder) if _is_output(path)]
+        files = [file for file in files_in(folder) if file.place.parts[0] not in outputs]
+        hidden = {name for name in _names(folder) if _is_hidden(folder / name, self.ids)}
+        files = [file for file in files if file.place.parts[0] not in hidden]
+        empty = [
+            PurePosixPath(path.name) for path in _folders(folder) if path.name not in {*outputs, *hidden}
+        ]
+        notices = [f"{folder}: {name}: {OUTPUT}" for name in outputs]
+        return self._settled(files, empty, folder, notices)
+
+    def _settled(
+        self,
+        files: Sequence[FoundFile],
+        folders: Sequence[PurePosixPath],
+        source: Path,
+        notices: Sequence[str],
+    ) -> Layout:
+        """Give every student their files.
+
+        Args:
+            files: all files.
+            folders: folders, of which some may be empty.
+            source: where that was found.
+            notices: what an operator should know already.
 
         Raises:
             SubmissionError: there is nothing.
@@ -218,42 +270,60 @@ class Discovery:
         owners = Owners.of(files, self.ids)
         if not owners.are_told:
             _refuse_both(source, *strays_and_folders(files, self.ids))
-        works: dict[str, Work] = {}
+        works: dict[tuple[Kind, str], Work] = {}
         loose = []
         for file in files:
             owner = owners.owner(file.place)
             if owner is not None:
-                works.setdefault(owner.folder, Work(owner.folder, [], owner.known_as)).take(file, owner)
-            elif file.is_work:
+                work = _work_of(works, owner, owners.top(file.place))
+                work.files.append(replace(file, place=owner.place))
+            else:
                 loose.append(file)
-        layout = self._furnished(works.values() if works else _loose(loose, source), source)
-        if not any(_has_files(one.path) for one in layout.found):
-            names = ", ".join(f"{name}.py" for name in self.wanted)
+        if works:
+            for folder in folders:
+                # Who handed in an empty folder handed in something.
+                owner = owners.owner(folder / "nothing")
+                if owner is not None and len(folder.parts) == len(owners.around) + 1:
+                    _work_of(works, owner, folder.name)
+        found = list(works.values()) or _loose([file for file in loose if file.is_work], source)
+        layout = self._found(found, source)
+        if all(one.is_empty for one in layout.found):
+            names = ", ".join(f"{name}{PYTHON}" for name in self.wanted)
             raise SubmissionError(f"{source}: expected submissions with {names} or notebooks, found none")
-        strays = (f"{source}: {file.place}: nothing tells whose it is" for file in loose if works)
-        return replace(layout, notices=(*strays, *layout.notices))
+        strays = _strays(loose, source) if works else ()
+        return replace(layout, notices=(*notices, *strays, *layout.notices))
 
-    def _furnished(self, works: Iterable[Work], source: Path) -> Layout:
-        """A folder for each student's work, and what could not be taken of it."""
-        room, found, notices = self.room(), [], []
-        for name, work in _unique(works):
-            unreadable = write_submission(room / name, work.files, self.ids, self.wanted)
-            notices += [f"{source}: {work.name}: {one.filename}: {one.problem}" for one in unreadable]
-            found.append(Found(room / name, work.known_as, unreadable[0] if unreadable else None))
+    def _found(self, works: Iterable[Work], source: Path) -> Layout:
+        """A submission for each student's work, and what an operator should know of it."""
+        found, notices = [], []
+        for name, work, rival in _unique(works):
+            if rival is not None:
+                notices.append(
+                    f"{source}: {work.origin or work.name}: comes to the same name as {rival}: "
+                    f"graded apart from it, as {name}"
+                )
+            if work.path is not None:
+                called = name if name != submission.name_of(work.path) else None
+                found.append(Found(work.path, work.known_as, called=called))
+                continue
+            plan = collect.plan(work.files, self.ids, self.wanted)
+            notices += [f"{source}: {work.name}: {one.filename}: {one.problem}" for one in plan.unreadable]
+            notices += [f"{source}: {work.name}: {notice}" for notice in plan.notices]
+            lost = plan.unreadable[0] if plan.unreadable else None
+            found.append(Found(None, work.known_as, lost, name, tuple(work.files), plan.is_empty))
         return Layout(tuple(sorted(found, key=lambda one: one.name)), tuple(notices))
 
 
-@dataclass
-class Work:
-    """One student's files, and the name of their folder."""
+CLASS = 3
+"""Folders that hold work from which on they are a class, whatever single file lies beside them."""
 
-    name: str
-    files: list[FoundFile]
-    known_as: Persons = ()
+OUTPUT = "holds results that the grader wrote, and no work: not taken for a student's"
 
-    def take(self, file: FoundFile, owner: Owner) -> None:
-        """Take one more file of this student's in."""
-        self.files.append(replace(file, place=owner.place))
+
+def _work_of(works: dict[tuple[Kind, str], Work], owner: Owner, origin: str) -> Work:
+    """The work of one student, made where it is not there yet."""
+    made = Work(owner.folder, [], owner.known_as, owner.kind, origin)
+    return works.setdefault((owner.kind, owner.folder), made)
 
 
 def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> None:
@@ -262,16 +332,16 @@ def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> 
     Args:
         source: where it is.
         stray: files of one submission.
-        folders: folders beside them that hold work, too; an old version may lie in one.
+        folders: folders beside them that hold work, too; an old version may lie in one. Three are a class.
 
     Raises:
         SubmissionError: it may be either.
     """
-    if stray and len(folders) > 1:
+    if stray and 1 < len(folders) < CLASS:
         raise SubmissionError(
             f"{source}: expected one submission or a folder of them, found {_some(sorted(stray))} beside the "
-            f"folders {_some(sorted(folders))}: move away what does not belong there, or give --single if all "
-            "of it is one student's"
+            f"folders {_some(sorted(folders))}: move away what does not belong there, or have all of it graded "
+            "as the work of a single student"
         )
 
 
@@ -279,40 +349,88 @@ def _loose(files: Sequence[FoundFile], source: Path) -> list[Work]:
     """The work in an archive whose files tell nobody: one student's, or a notebook of each."""
     notebooks = [file for file in files if file.is_notebook]
     if len(notebooks) > 1 and len(notebooks) == len(files):
-        return [Work(file.place.stem, [file]) for file in notebooks]
+        return [Work(file.place.stem, [file], kind=Kind.FILE, origin=str(file.place)) for file in notebooks]
     return [Work(source.stem, list(files))] if files else []
 
 
-def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work]]:
-    """A name for each student's folder: their own where it can be one, told apart where two come to the same."""
-    taken: set[str] = set()
-    for work in sorted(works, key=lambda one: (one.name != safe(one.name), one.name)):
-        name = safe(work.name)
-        if name.casefold() in taken:
-            name += f"~{hashlib.sha256(work.name.encode('utf-8', 'replace')).hexdigest()[:8]}"
-        taken.add(name.casefold())
-        yield name, work
+def _strays(loose: Iterable[FoundFile], source: Path) -> Iterator[str]:
+    """What to say of files that are nobody's."""
+    others = []
+    for file in loose:
+        if file.is_work:
+            yield f"{source}: {file.place}: nothing tells whose it is"
+        elif not file.place.name.startswith(".") and file.suffix not in NO_WORK:
+            others.append(str(file.place))
+    if others:
+        yield f"{source}: not graded, and nobody's: {_some(others)}"
 
 
-def _inside(folder: Path) -> list[Path]:
+def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work, str | None]]:
+    """A name for each submission: its own where it can be one, told apart where two come to the same.
+
+    Names that differ in capitals alone are the same, because they are to many a file system.
+
+    Yields:
+        The name, the work, and whose name it would have been where it is taken.
+    """
+    taken: dict[str, str] = {}
+    for work in sorted(works, key=lambda one: (one.name != safe(one.name), one.kind, one.name)):
+        name, seed = safe(work.name), work.name
+        rival = taken.get(name.casefold())
+        while name.casefold() in taken:
+            digest = hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:8]
+            name, seed = f"{safe(work.name)}~{digest}", f"{seed}\0{work.kind}"
+        taken[name.casefold()] = work.origin or work.name
+        yield name, work, rival
+
+
+def _inside(folder: Path, ids: Sequence[str]) -> list[Path]:
     """What may be students' in a class's folder."""
     try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))
+        paths = sorted(folder.iterdir())
     except OSError as error:
         raise SubmissionError(f"{folder}: cannot be read: {error.strerror}") from error
-    return [path for path in paths if _is_students(path)]
+    return [path for path in paths if _is_students(path) and not _is_hidden(path, ids)]
 
 
 def _is_students(path: Path) -> bool:
     """Whether something in a class's folder is a student's."""
-    return not _is_output(path) if path.is_dir() else path.suffix == submission.NOTEBOOK or _is_zip(path)
+    if path.is_dir():
+        return path.is_symlink() or not _is_output(path)
+    ending = path.suffix.lower()
+    return ending in (NOTEBOOK, *ARCHIVES) or _is_zip(path) or (path.is_symlink() and not path.exists())
+
+
+def _is_hidden(path: Path, ids: Sequence[str]) -> bool:
+    """Whether something in a class's folder is kept out of sight by a tool, and holds no exercise."""
+    if is_junk(PurePosixPath(path.name)):
+        return True
+    return path.name.startswith((".", "__")) and not (path.is_dir() and _holds(path, ids))
+
+
+def _left_out(folder: Path, inside: Sequence[Path], ids: Sequence[str]) -> list[str]:
+    """What to say of all that lies in a class's folder and is no student's."""
+    notices, others = [], []
+    for path in sorted(folder.iterdir()):
+        if path in inside or _is_hidden(path, ids):
+            continue
+        if path.is_dir():
+            notices.append(f"{folder}: {path.name}: {OUTPUT}")
+        elif path.suffix.lower() == PYTHON:
+            notices.append(f"{folder}: {path.name}: nothing tells whose it is")
+        elif path.suffix.lower() not in NO_WORK:
+            others.append(path.name)
+    if others:
+        notices.append(f"{folder}: not graded, and nobody's: {_some(others)}")
+    return notices
 
 
 def _is_output(folder: Path) -> bool:
-    """Whether a folder is what the grader itself has written: records, or scorecards in both forms."""
+    """Whether a folder is what the grader itself has written, records or scorecards in both forms, and no more."""
     names = _names(folder)
     cards = (name for name in names if name.endswith(".json"))
-    return RECORDS in names or any(f"{name.removesuffix('.json')}.html" in names for name in cards)
+    written = RECORDS in names or any(f"{name.removesuffix('.json')}.html" in names for name in cards)
+    return written and not any(file.is_work for file in files_in(folder))
 
 
 def _is_zip(path: Path) -> bool:
@@ -320,12 +438,12 @@ def _is_zip(path: Path) -> bool:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [path for path in _inside(folder) if path.is_dir()]
+    return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def _holds(folder: Path, ids: Sequence[str]) -> bool:
     """Whether there is an exercise or a notebook in a folder."""
-    return any(exercise_of(name, ids) or name.endswith(submission.NOTEBOOK) for name in _names(folder))
+    return any(exercise_of(name, ids) or name.endswith(NOTEBOOK) for name in _names(folder))
 
 
 def _names(folder: Path) -> set[str]:
@@ -333,10 +451,6 @@ def _names(folder: Path) -> set[str]:
         return {path.name for path in folder.iterdir()}
     except OSError:
         return set()  # the one who reads it next will say so
-
-
-def _has_files(path: Path) -> bool:
-    return not path.is_dir() or any(path.iterdir())
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Whose each file of a class is: told by names alone, each archive in the one way that is its system's.
+"""Tells whose a file of a class is by its name alone, in the one way of the system that made the archive.
 
 ====================  ==================================================================
 Moodle                ``Ada Lovelace_12345_assignsubmission_file_/ex1_step_by_step.py``,
@@ -15,15 +15,24 @@ make their work somebody else's.
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+import yaml
 
 from grader.submissions import archive
-from grader.submissions.collect import ZIP, FoundFile, exercise_of
+from grader.submissions.collect import exercise_of, exercise_of_stem
+from grader.submissions.files import FoundFile
+from grader.submissions.limits import PYTHON, ZIP, Untakeable
+
+logger = logging.getLogger(__name__)
 
 METADATA = "submission_metadata.yml"
 
@@ -31,13 +40,29 @@ Persons = tuple[tuple[str, ...], ...]
 """All that each of those who handed something in is known as: ids, addresses and names."""
 
 
+class Kind(IntEnum):
+    """What says whose a file is, from the most trustworthy on: who names a file may name it as they like."""
+
+    SYSTEM = 0
+    FOLDER = 1
+    FILE = 2
+
+
 @dataclass(frozen=True)
 class Owner:
-    """Whose a file is: the name of their folder, what else they are known as, and its place in their work."""
+    """Whose a file is.
+
+    Args:
+        folder: the name of the student's folder.
+        known_as: what else its students are known as.
+        place: the file's place in their work.
+        kind: what says so.
+    """
 
     folder: str
     known_as: Persons
     place: PurePosixPath
+    kind: Kind = Kind.SYSTEM
 
 
 def moodle(name: str) -> Owner | None:
@@ -102,8 +127,12 @@ class Owners:
         if named is not None and (rest or named.place.name):
             return Owner(named.folder, named.known_as, named.place.joinpath(*rest))
         if rest:
-            return Owner(first, self.members.get(first, ()), PurePosixPath(*rest))
-        return flat(first, self.ids) if self.system is None else None
+            return Owner(first, self.members.get(first, ()), PurePosixPath(*rest), Kind.FOLDER)
+        return flat(first, self.ids, PurePosixPath(first).suffix) if self.system is None else None
+
+    def top(self, place: PurePosixPath) -> str:
+        """The name that says whose a file is: its own, or that of the folder around a student's work."""
+        return place.parts[len(self.around)]
 
 
 def strays_and_folders(files: Iterable[FoundFile], ids: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -117,12 +146,20 @@ def strays_and_folders(files: Iterable[FoundFile], ids: Sequence[str]) -> tuple[
     return [name for name in names if flat(name, ids) is None], sorted(inside)
 
 
-def flat(name: str, ids: Iterable[str]) -> Owner | None:
-    """Whose a file is that has a name before the exercise's, as ``name_ex1_step_by_step.py``."""
+def flat(name: str, ids: Iterable[str], suffix: str = PYTHON) -> Owner | None:
+    """Whose a file is that has a name before the exercise's, as ``name_ex1_step_by_step.py``.
+
+    Args:
+        name: the file's.
+        ids: all exercises of the course.
+        suffix: the ending it has to have.
+    """
+    if not suffix or not name.lower().endswith(suffix.lower()):
+        return None
     for exercise in ids:
-        found = re.fullmatch(rf"(.+?)[-_. ]({re.escape(exercise)}\W.*)", name)
-        if found and exercise_of(found[2], [exercise]):
-            return Owner(found[1], (), PurePosixPath(found[2]))
+        found = re.fullmatch(rf"(.+?)[-_. ]({re.escape(exercise)}\W.*)", name, re.S)
+        if found and exercise_of_stem(found[2].removesuffix(suffix).removesuffix(PYTHON), [exercise]):
+            return Owner(found[1], (), PurePosixPath(found[2]), Kind.FILE)
     return None
 
 
@@ -173,42 +210,50 @@ def _metadata(files: Iterable[FoundFile], places: Sequence[PurePosixPath]) -> Fo
 
 
 def _members(metadata: FoundFile) -> Mapping[str, Persons]:
-    with suppress(archive.Unpackable, OSError):
-        return members(metadata.read(archive.METADATA_LIMIT).decode("utf-8", "replace"))
+    with suppress(Untakeable, OSError):
+        content = metadata.content.read(archive.METADATA_LIMIT)
+        if len(content) <= archive.METADATA_LIMIT:
+            return members(content.decode("utf-8", "replace"))
     return {}
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads YAML as texts, lists and mappings: an id such as 0012 stays what it is, a date is no date."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [rule for rule in rules if rule[0] == "tag:yaml.org,2002:null"]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
 def members(metadata: str) -> Mapping[str, Persons]:
-    """What Gradescope's metadata tells of who handed in what; of YAML, no more than Gradescope writes.
+    """What Gradescope's metadata tells of who handed in what.
 
     Args:
         metadata: the text of ``submission_metadata.yml``.
 
     Returns:
-        For each folder, the id, address and name of everybody who handed it in.
+        For each folder, the id, address and name of everybody who handed it in; nothing where it is no such text.
     """
-    found: dict[str, list[dict[str, str]]] = {}
-    folder, inside = "", False
-    for line in metadata.splitlines():
-        if top := re.fullmatch(r"(\S[^:]*):\s*", line):
-            folder, inside = top[1], False
-        elif heading := re.fullmatch(r"  :?(\w+):.*", line):
-            inside = heading[1] == "submitters"
-        elif inside and (person := re.fullmatch(r"\s*(- )?\s*:(name|sid|email):\s*(.*?)\s*", line)):
-            group = found.setdefault(folder, [])
-            if person[1] or not group:
-                group.append({})
-            group[-1][person[2]] = _scalar(person[3])
-    return {
-        name: tuple(tuple(filter(None, map(one.get, ("sid", "email", "name")))) for one in group)
-        for name, group in found.items()
-    }
+    try:
+        document = yaml.load(metadata, _Loader)  # noqa: S506 - a safe one: it makes texts, lists and mappings alone
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        logger.warning("%s cannot be read, nobody is known by it: %s", METADATA, type(error).__name__)
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    found = {}
+    for folder, told in document.items():
+        people = told.get(":submitters") if isinstance(told, dict) else None
+        if isinstance(folder, str) and isinstance(people, list):
+            found[folder] = tuple(_person(one) for one in people if isinstance(one, dict))
+    return found
 
 
-def _scalar(text: str) -> str:
-    """A plain or quoted scalar of YAML, as far as names and numbers go."""
-    if len(text) > 1 and text[0] == text[-1] == "'":
-        return text[1:-1].replace("''", "'")
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
-    return "" if text in ("null", "~") else text
+def _person(told: Mapping[object, object]) -> tuple[str, ...]:
+    """What somebody is known as, the most certain first."""
+    words = (told.get(key) for key in (":sid", ":email", ":name"))
+    return tuple(word for word in words if isinstance(word, str) and word)

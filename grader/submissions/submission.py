@@ -4,52 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from grader.errors import SubmissionError
-from grader.submissions.source import Source
+from grader.submissions import collect
+from grader.submissions.files import (
+    Contents,
+    FoundFile,
+    InMemory,
+    OnDisk,
+    cannot_read,
+    choose_first,
+    content_of,
+    contents_of,
+    file_at,
+    files_in,
+)
+from grader.submissions.limits import (
+    FILES_LIMIT,
+    HELPERS_LIMIT,
+    NOTEBOOK,
+    PYTHON,
+    SIZE_LIMIT,
+    Budget,
+)
+from grader.submissions.source import HandedIn, Source, Unreadable
 
-SIZE_LIMIT = 1 << 20
-"""Bytes of one file; a hand-written backward pass is a few thousand."""
-
-HELPERS_LIMIT = 4 << 20
-"""Bytes of the modules beside it, which travel into its box with it."""
-
-NOTEBOOK_LIMIT = 20 << 20
-"""Bytes of a notebook, whose plots are in it."""
-
-FILES_LIMIT = 100
-"""Python files of one submission."""
-
-PYTHON, NOTEBOOK = ".py", ".ipynb"
-
-
-@dataclass(frozen=True)
-class HandedIn:
-    """A submission's file for one exercise.
-
-    Exactly one of these is there: ``source``, the stubs as they are; ``script``, a notebook or a script in the
-    lecture's style, still to be read for its stubs; or ``problem``, why it cannot be taken, in words.
-    ``is_ours`` says that the problem is a fault of the grader's, for which a student loses no point.
-    """
-
-    filename: str
-    source: Source | None = None
-    script: bytes | None = field(default=None, repr=False)
-    problem: str | None = None
-    is_ours: bool = False
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that cannot be taken, and why."""
-
-    filename: str
-    problem: str
+__all__ = [
+    "FILES_LIMIT",
+    "NOTEBOOK",
+    "PYTHON",
+    "SIZE_LIMIT",
+    "Asking",
+    "HandedIn",
+    "Submission",
+    "Unreadable",
+    "find",
+    "is_submission",
+    "name_of",
+    "read",
+]
 
 
 class Asking(Protocol):
@@ -67,29 +64,42 @@ class Submission:
 
     Args:
         name: the folder's name, or the file's without its ending.
-        path: where it was read, None where it came as bytes; no part of what it is.
+        path: where it was read, None where it came as bytes or from several places; no part of what it is.
         digest: SHA-256 over the names and bytes of its Python files and notebooks, as hexadecimal digits.
         files: what was handed in, by exercise id; an exercise that is not in here was not handed in.
+        unreadable: the files that could not be taken, and why.
     """
 
     name: str
     path: Path | None = field(compare=False)
     digest: str
     files: Mapping[str, HandedIn] = field(repr=False)
+    unreadable: tuple[Unreadable, ...] = ()
 
     @classmethod
     def from_path(cls, path: Path, course: Asking, only: Sequence[str] = ()) -> Submission:
         """Read a submission from a file or a folder.
 
         Args:
-            path: a Python file, a notebook, or a student's folder.
+            path: a Python file, a notebook, a zip, or a student's folder, in which the work may lie deeper.
             course: the course it was handed in for.
             only: ids of the exercises wanted, all where empty.
 
         Returns:
             The submission; what cannot be taken of it is a problem of the exercises that it would have answered.
+
+        Raises:
+            SubmissionError: there is nothing at the path.
         """
-        return read(path, course.ids, only)
+        if not os.path.lexists(path):
+            raise SubmissionError(f"{path}: no such file or folder")
+        wanted = only or course.ids
+        if path.is_symlink() or _has_all(path, wanted):
+            return read(path, course.ids, only)
+        files = files_in(path) if path.is_dir() else [file_at(path)]
+        if collect.is_plain(files, wanted):
+            return read(path, course.ids, only)
+        return replace(collected(name_of(path), files, course.ids, only), path=path)
 
     @classmethod
     def from_files(
@@ -99,23 +109,50 @@ class Submission:
 
         Args:
             name: what to call it.
-            files: the bytes of each file, by its name.
+            files: the bytes of each file, by its name, which may have folders in it; a zip is unpacked.
             course: the course it was handed in for.
             only: ids of the exercises wanted, all where empty.
 
         Returns:
             The submission, the same as :meth:`from_path` reads from a folder of that name with those files.
         """
-        first = _first([name for name in files if _is_taken(name)], course.ids)
-        modules = {one: _within_limit(one, files[one]) for one in first}
-        return cls(name, None, _digest(modules), dict(_files(modules, course.ids, only)))
+        found = [FoundFile(PurePosixPath(place), InMemory(content)) for place, content in files.items()]
+        inside = [one for one in found if not one.place.is_absolute() and ".." not in one.place.parts]
+        if collect.is_plain(inside, only or course.ids):
+            made = _plain(name, inside, course.ids, only)
+        else:
+            made = collected(name, inside, course.ids, only)
+        for one in found:
+            if one not in inside:
+                problem = "expected the name of a file inside the submission, found one that leads out of it"
+                made = made.lacking(only or course.ids, Unreadable(str(one.place), problem))
+        return made
 
     def lacking(self, exercise_ids: Sequence[str], unreadable: Unreadable) -> Submission:
         """The same, with what could not be taken in place of each of these exercises that is not there."""
-        lost = HandedIn(unreadable.filename, problem=unreadable.problem)
+        lost = HandedIn.lost(unreadable)
         files = {**{name: lost for name in exercise_ids if name not in self.files}, **self.files}
         told = "\0".join((self.digest, unreadable.filename, unreadable.problem))
-        return replace(self, digest=hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(), files=files)
+        digest = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+        return replace(self, digest=digest, files=files, unreadable=(*self.unreadable, unreadable))
+
+
+def collected(
+    name: str, files: Sequence[FoundFile], exercise_ids: Sequence[str], only: Sequence[str] = ()
+) -> Submission:
+    """The submission that one student's files make, wherever among them the work lies.
+
+    Args:
+        name: what to call it.
+        files: the files, by their places in the student's work.
+        exercise_ids: all exercises of the course.
+        only: the exercises wanted, all where empty.
+    """
+    contents, lost = collect.take(files, exercise_ids, only or exercise_ids)
+    made = _made(name, None, contents, exercise_ids, only)
+    for one in lost:
+        made = made.lacking(only or exercise_ids, one)
+    return made
 
 
 def find(paths: Sequence[Path], exercise_ids: Sequence[str], only: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -183,21 +220,52 @@ def read(path: Path, exercise_ids: Sequence[str], only: Sequence[str] = ()) -> S
         exercise_ids: all exercises of the course.
         only: as :func:`find` was given it.
     """
+    name = name_of(path)
     if path.is_symlink():
         # Where it leads to is not the student's: another's work, or the reference.
         found = HandedIn(path.name, problem="expected a folder or a file, found a symbolic link")
-        return Submission(name_of(path), path, _digest({}), dict.fromkeys(exercise_ids, found))
+        return Submission(name, path, _digest({}), dict.fromkeys(exercise_ids, found))
     try:
-        modules = _modules(path, exercise_ids) if path.is_dir() else {path.name: _bytes(path)}
+        files = (
+            [FoundFile(PurePosixPath(p.name), OnDisk(p)) for p in path.iterdir()] if path.is_dir() else None
+        )
     except OSError as error:
-        unreadable = Unreadable(path.name, f"cannot be read: {error.strerror}")
-        return Submission(name_of(path), path, "", {}).lacking(only or exercise_ids, unreadable)
-    files = dict(_files(modules, exercise_ids, only))
-    return Submission(name_of(path), path, _digest(modules), files)
+        unreadable = Unreadable(path.name, cannot_read(error), is_ours=True)
+        return Submission(name, path, "", {}).lacking(only or exercise_ids, unreadable)
+    if files is None:
+        content = content_of(path.name, file_at(path), Budget())
+        return _made(name, path, {path.name: content}, exercise_ids, only)
+    return replace(_plain(name, files, exercise_ids, only), path=path)
+
+
+def _has_all(folder: Path, wanted: Sequence[str]) -> bool:
+    """Whether a folder has a file for each exercise, so that nothing that lies deeper in it is wanted."""
+    return all(os.path.lexists(folder / f"{one}{PYTHON}") for one in wanted)
+
+
+def _plain(
+    name: str, files: Sequence[FoundFile], exercise_ids: Sequence[str], only: Sequence[str]
+) -> Submission:
+    """The submission that the files in one folder make, each under its own name."""
+    at_top = {
+        one.place.name: one for one in files if one.is_at_top and one.place.suffix in (PYTHON, NOTEBOOK)
+    }
+    first = choose_first(at_top, exercise_ids, FILES_LIMIT)
+    contents = contents_of({one: at_top[one] for one in first}, Budget())
+    return _made(name, None, contents, exercise_ids, only)
+
+
+def _made(
+    name: str, path: Path | None, contents: Contents, exercise_ids: Sequence[str], only: Sequence[str]
+) -> Submission:
+    in_order = dict(sorted(contents.items()))
+    files = dict(_files(in_order, exercise_ids, only))
+    lost = tuple(one for one in in_order.values() if isinstance(one, Unreadable))
+    return Submission(name, path, _digest(in_order), files, lost)
 
 
 def _files(
-    modules: Mapping[str, bytes | str], exercise_ids: Sequence[str], only: Sequence[str]
+    modules: Contents, exercise_ids: Sequence[str], only: Sequence[str]
 ) -> Iterator[tuple[str, HandedIn]]:
     """What was handed in for each exercise: the file named after it, else the one notebook or script there is."""
     for name in exercise_ids:
@@ -228,88 +296,34 @@ def name_of(path: Path) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def limit_of(filename: str) -> int:
-    """How many bytes a file of that name may have."""
-    return NOTEBOOK_LIMIT if filename.endswith(NOTEBOOK) else SIZE_LIMIT
-
-
-def _modules(folder: Path, exercise_ids: Sequence[str]) -> dict[str, bytes | str]:
-    """The Python files and notebooks of a folder by name: their bytes, or what is wrong with them."""
-    names = [path.name for path in folder.iterdir() if _is_taken(path.name)]
-    return {name: _bytes(folder / name) for name in _first(names, exercise_ids)}
-
-
-def _is_taken(name: str) -> bool:
-    """Whether a file of that name is read: it lies in no folder, and is Python or a notebook."""
-    return PurePosixPath(name).name == name and PurePosixPath(name).suffix in (PYTHON, NOTEBOOK)
-
-
-def _first(names: Sequence[str], exercise_ids: Sequence[str]) -> list[str]:
-    """The names of the files to read; of too many, those that are named after exercises come first."""
-    by_need = sorted(names, key=lambda name: (PurePosixPath(name).stem not in exercise_ids, name))
-    return sorted(by_need[:FILES_LIMIT])
-
-
-def _script(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
+def _script(filename: str, modules: Contents) -> HandedIn:
     content = modules[filename]
-    return (
-        HandedIn(filename, problem=content)
-        if isinstance(content, str)
-        else HandedIn(filename, script=content)
-    )
+    return HandedIn.lost(content) if isinstance(content, Unreadable) else HandedIn(filename, script=content)
 
 
-def _handed_in(filename: str, modules: Mapping[str, bytes | str]) -> HandedIn:
+def _handed_in(filename: str, modules: Contents) -> HandedIn:
     content = modules[filename]
-    if isinstance(content, str):
-        return HandedIn(filename, problem=content)
+    if isinstance(content, Unreadable):
+        return HandedIn.lost(content)
     helpers = {
         name: code
         for name, code in modules.items()
         if name != filename and name.endswith(PYTHON) and isinstance(code, bytes)
     }
-    if sum(map(len, helpers.values())) > HELPERS_LIMIT:
-        return HandedIn(filename, problem=f"expected at most {HELPERS_LIMIT} bytes beside it, found more")
+    beside = sum(map(len, helpers.values()))
+    if beside > HELPERS_LIMIT:
+        problem = (
+            f"expected at most {HELPERS_LIMIT >> 20} MiB ({HELPERS_LIMIT} bytes) of Python files beside it, "
+            f"found {beside} bytes: leave out what it does not import"
+        )
+        return HandedIn(filename, problem=problem)
     return HandedIn(filename, Source(filename, content, helpers))
 
 
-def _bytes(path: Path) -> bytes | str:
-    """A file's bytes, or in words why they are not taken.
-
-    Nothing but a regular file is opened: a link could lead to the reference, a FIFO would never end.
-    """
-    try:
-        mode = path.lstat().st_mode
-        if not stat.S_ISREG(mode):
-            return f"expected a regular file, found a {_kind(mode)}"
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            limit = limit_of(path.name)
-            content = file.read(limit + 1)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    return _within_limit(path.name, content)
-
-
-def _within_limit(filename: str, content: bytes) -> bytes | str:
-    limit = limit_of(filename)
-    return content if len(content) <= limit else f"expected at most {limit} bytes, found more"
-
-
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFLNK: "symbolic link",
-        stat.S_IFDIR: "folder",
-        stat.S_IFIFO: "FIFO",
-        stat.S_IFSOCK: "socket",
-    }
-    return kinds.get(stat.S_IFMT(mode), "device")
-
-
-def _digest(modules: Mapping[str, bytes | str]) -> str:
+def _digest(modules: Contents) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(modules.items()):
-        data = content.encode() if isinstance(content, str) else content
+        data = content.problem.encode("utf-8", "replace") if isinstance(content, Unreadable) else content
         for part in (_encoded(name), data):
             digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import pickle
 import stat
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +17,8 @@ import pytest
 from grader.errors import SubmissionError, UsageError
 from grader.submissions import archive, submission
 from grader.submissions.discover import laid_out
+from grader.submissions.files import safe
+from grader.submissions.limits import NOTEBOOK_LIMIT, SUBMISSION_LIMIT
 from grader.submissions.platforms import members
 
 IDS = ("ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm")
@@ -56,7 +62,8 @@ def read(path: Path) -> dict[str, dict[str, str]]:
         return {
             one.name: {
                 name: handed_in.source.content.decode() if handed_in.source else str(handed_in.problem)
-                for name, handed_in in submission.read(one.path, IDS).files.items()
+                for name, handed_in in one.read(IDS).files.items()
+                if one.unreadable is None or handed_in.problem != one.unreadable.problem
             }
             for one in layout.found
         }
@@ -218,20 +225,21 @@ HOSTILE_NAMES = (
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
-def test_no_name_gets_out(name: str, tmp_path: Path) -> None:
+def test_no_name_gets_out(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = tmp_path / "room"
     room.mkdir()
     path = room / "x.zip"
     path.write_bytes(packed({f"ada/{EX1}": "A1", f"ben/{EX1}": "B1", name or "empty": "evil"}))
+    monkeypatch.setattr(tempfile, "tempdir", str(room))
     before = set(tmp_path.rglob("*"))
     with laid_out([path], IDS) as layout:
-        homes = {one.path.parent for one in layout.found}
-        assert len(homes) == 1
-        inside = {file for home in homes for file in home.rglob("*")}
-        assert all(
-            not file.is_symlink() and home in file.resolve().parents for home in homes for file in inside
-        )
-        assert {"ada"} <= {one.name for one in layout.found}
+        names = {one.name for one in layout.found}
+        assert "ada" in names
+        assert names == {safe(name) for name in names}
+        for one in layout.found:
+            files = one.read(IDS).files.values()
+            assert all(Path(file.filename).name == file.filename for file in files if file.source)
+        assert set(tmp_path.rglob("*")) == before
     assert set(tmp_path.rglob("*")) == before
 
 
@@ -262,8 +270,8 @@ def test_a_bomb_does_not_go_off(tmp_path: Path) -> None:
     inner = packed({EX1: b"\0" * (64 << 20)})
     path.write_bytes(packed({f"ada/{EX1}": "A1", f"eve/{EX1}": b"#" * (64 << 20), "fay/work.zip": inner}))
     with laid_out([path], IDS) as layout:
-        sizes = [file.stat().st_size for one in layout.found for file in one.path.iterdir()]
-        assert sum(sizes) < 3 * submission.SIZE_LIMIT
+        taken = [one.read(IDS) for one in layout.found]
+        assert sum(len(pickle.dumps(one)) for one in taken) < 3 * submission.SIZE_LIMIT
         assert sum("would unpack" in notice for notice in layout.notices) == 2
 
 
@@ -328,7 +336,7 @@ NOTEBOOK = b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'
 def scripts(path: Path) -> dict[str, str]:
     """Every submission's notebook or script, by name."""
     with laid_out([path], IDS) as layout:
-        found = {one.name: submission.read(one.path, IDS).files.values() for one in layout.found}
+        found = {one.name: one.read(IDS).files.values() for one in layout.found}
         return {
             name: one.filename for name, files in found.items() for one in files if one.script is not None
         }
@@ -525,7 +533,7 @@ def test_one_students_work_is_theirs_whatever_is_in_it(place) -> None:
     path = place({f"p1/{EX1}": "1", f"p2/ben_{EX2}": "2", "notes.txt": "?"})
     with laid_out([path], IDS, single=True) as layout:
         (one,) = layout.found
-        files = submission.read(one.path, IDS).files
+        files = one.read(IDS).files
         assert {name: file.source.content for name, file in files.items()} == {IDS[0]: b"1", IDS[1]: b"2"}
         assert one.name == path.stem
 
@@ -535,8 +543,219 @@ def test_one_students_work_may_be_nothing(place) -> None:
     assert f": expected {EX1}, " in told
 
 
-def test_what_was_laid_out_is_removed(place) -> None:
-    with laid_out([place({f"ada_{EX1}": "A1"})], IDS) as layout:
-        path = layout.found[0].path
-        assert path.exists()
-    assert not path.exists()
+def test_nothing_is_written_to_lay_a_class_out(
+    place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no signal, however it ends a run, can leave students' work behind."""
+    path = place({f"ada_{EX1}": "A1", f"ben_{EX1}": "B1"})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(tmp_path.rglob("*"))
+    with laid_out([path], IDS) as layout:
+        assert [one.read(IDS).name for one in layout.found] == ["ada", "ben"]
+        assert set(tmp_path.rglob("*")) == before
+
+
+def notices(path: Path) -> tuple[str, ...]:
+    with laid_out([path], IDS) as layout:
+        return layout.notices
+
+
+def test_a_file_named_after_somebody_does_not_replace_the_work_in_their_folder(place) -> None:
+    path = place({f"alice/{EX1}": "A1", "alice_ex1_step_by_step-9.py": "forged", f"ben/{EX1}": "B1"})
+    found = read(path)
+    assert found["alice"] == {IDS[0]: "A1"}
+    assert found["ben"] == {IDS[0]: "B1"}
+    (apart,) = found.keys() - {"alice", "ben"}
+    assert found[apart] == {IDS[0]: "forged"}
+    (told,) = notices(path)
+    assert (
+        f"alice_ex1_step_by_step-9.py: comes to the same name as alice: graded apart from it, as {apart}"
+        in told
+    )
+
+
+def test_of_several_copies_the_one_that_counts_is_said(place) -> None:
+    path = place({f"ada_{EX1}": "A1", "ada_ex1_step_by_step-9.py": "A9", f"ben_{EX1}": "B1"})
+    assert read(path)["ada"] == {IDS[0]: "A9"}
+    (told,) = notices(path)
+    assert f"ada: {EX1}: ex1_step_by_step-9.py counts, as the last of" in told
+
+
+@pytest.mark.parametrize("stray", [EX1, "solution.py"])
+def test_a_stray_file_does_not_refuse_a_class(stray: str, place) -> None:
+    path = place({stray: "?", **{f"{name}/{EX1}": name for name in ("ada", "ben", "cyd")}})
+    assert read(path) == {name: {IDS[0]: name} for name in ("ada", "ben", "cyd")}
+    assert [told for told in notices(path) if f"{stray}: nothing tells whose it is" in told]
+
+
+def written(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+@pytest.mark.parametrize("beside", [{}, {f"cyd_{EX2}": "C2"}], ids=["folders", "told by names"])
+@pytest.mark.parametrize("own", [{"a.json": "{}", "a.html": "<p>"}, {".grade/a.json": "{}"}], ids=str)
+def test_a_student_whose_folder_looks_like_results_is_graded(
+    own: Mapping[str, str], beside: Mapping[str, str], tmp_path: Path
+) -> None:
+    files = {f"ada/{EX1}": "A1", f"ben/{EX1}": "B1", **{f"ben/{name}": text for name, text in own.items()}}
+    path = written(tmp_path / "class", {**files, **beside})
+    assert {name: files.get(IDS[0]) for name, files in read(path).items() if name != "cyd"} == {
+        "ada": "A1",
+        "ben": "B1",
+    }
+
+
+@pytest.mark.parametrize("beside", [{}, {f"cyd_{EX2}": "C2"}], ids=["folders", "told by names"])
+def test_a_folder_of_results_is_left_out_with_a_sentence(beside: Mapping[str, str], tmp_path: Path) -> None:
+    files = {f"ada/{EX1}": "A1", "out/ada.json": "{}", "out/ada.html": "<p>"}
+    path = written(tmp_path / "class", {**files, **beside})
+    assert "out" not in read(path)
+    assert any("out: holds results that the grader wrote, and no work" in told for told in notices(path))
+
+
+@pytest.mark.parametrize("beside", [{}, {f"cyd_{EX2}": "C2"}], ids=["folders", "told by names"])
+def test_nobody_vanishes_from_a_class(beside: Mapping[str, str], tmp_path: Path) -> None:
+    """An empty folder, a link, a folder whose name hides it: each has a line."""
+    path = written(tmp_path / "class", {f"ada/{EX1}": "A1", f".ben/{EX1}": "B1", **beside})
+    (path / "dan").mkdir()
+    (path / "eve").symlink_to(path / "ada")
+    names = set(read(path))
+    assert {"ada", "dan"} <= names
+    assert names & {".ben", "ben"}
+    assert "eve" in names or any("eve" in told for told in notices(path))
+
+
+def test_who_hands_in_an_archive_that_is_not_unpacked_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "class", {f"ada/{EX1}": "A1", "ben.rar": b"Rar!", "notes.pdf": "?"})
+    assert read(path) == {"ada": {IDS[0]: "A1"}, "ben": {}}
+    assert unreadable(path)["ben"].startswith(f"ben.rar: expected {EX1}")
+    assert any("not graded, and nobody's: notes.pdf" in told for told in notices(path))
+
+
+def test_a_folder_a_zip_and_a_notebook_of_one_name_are_three(tmp_path: Path) -> None:
+    files = {f"{name}/{EX1}": name for name in ("ben", "cyd")}
+    files |= {f"ada/{EX1}": "A1", "ada.zip": packed({EX2: "A2"}), "ada.ipynb": NOTEBOOK}
+    path = written(tmp_path / "class", files)
+    found = read(path)
+    assert len(found) == 5 and found["ada"] == {IDS[0]: "A1"}
+    assert sum("comes to the same name as ada" in told for told in notices(path)) == 2
+
+
+def test_names_that_differ_in_capitals_alone_are_told_apart(tmp_path: Path) -> None:
+    """To many a file system they are one, and one's results would replace the other's."""
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed({f"ada/{EX1}": "1", f"ADA/{EX1}": "2"}))
+    found = read(path)
+    assert len({name.casefold() for name in found}) == 2
+    assert sorted(files[IDS[0]] for files in found.values()) == ["1", "2"]
+
+
+def test_a_notebook_named_after_its_student_and_an_exercise_is_theirs(place) -> None:
+    path = place({f"ada_{EX1}": "A1", "ben_ex1_step_by_step.ipynb": NOTEBOOK, f"cyd_{EX1}.txt": "C1"})
+    assert set(read(path)) == {"ada", "ben", "cyd"}
+    assert unreadable(path)["cyd"].startswith(f"{EX1}.txt: expected")
+
+
+def test_a_copy_of_a_number_without_end_is_read(place) -> None:
+    path = place({f"ada/ex1_step_by_step-{'9' * 200}.py": "A1", f"ben/{EX1}": "B1"})
+    assert read(path) == {"ada": {IDS[0]: "A1"}, "ben": {IDS[0]: "B1"}}
+
+
+def test_what_is_left_out_of_very_many_files_is_said(place) -> None:
+    path = place(
+        {**{f"ada/hw/a{i:03}.py": "x" for i in range(150)}, f"ada/hw/{EX1}": "A1", f"ben/{EX1}": "B1"}
+    )
+    assert any(
+        "ada: expected at most 100 Python files and notebooks, found 151" in told for told in notices(path)
+    )
+
+
+def test_a_zip_of_notebooks_of_zeros_takes_what_one_submission_may(tmp_path: Path) -> None:
+    """A hundred of them pack to a few thousand bytes."""
+    inner = packed({f"n{i}.ipynb": b"0" * (NOTEBOOK_LIMIT - 1) for i in range(8)})
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed({f"ada/{EX1}": "A1", "eve/hw.zip": inner}))
+    with laid_out([path], IDS) as layout:
+        eve = next(one for one in layout.found if one.name == "eve").read(IDS)
+    told = [one.problem for one in eve.unreadable]
+    assert any(
+        f"at most {SUBMISSION_LIMIT >> 20} MiB" in problem and "clear its outputs" in problem
+        for problem in told
+    )
+    assert len(pickle.dumps(eve)) < SUBMISSION_LIMIT
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_python_unpacks_all_at_once_is_not_unpacked(packing: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", packing) as file:
+        file.writestr(f"eve/{EX1}", b"#" * 1000)
+        file.writestr(zipfile.ZipInfo(f"ada/{EX1}"), "A1")
+    assert unreadable(path)["eve"].startswith(f"{EX1}: cannot be unpacked: expected an ordinary zip")
+
+
+def test_a_zips_table_of_contents_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(archive, "DIRECTORY_LIMIT", 1000)
+    inner = packed({f"{i:0100}": b"" for i in range(20)})
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed({f"ada/{EX1}": "A1", "eve/hw.zip": inner}))
+    assert "a table of contents of more than 1000 bytes" in unreadable(path)["eve"]
+
+
+def test_a_file_that_the_operator_may_not_read_costs_no_student_a_point(
+    place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is said to whoever runs the grader; as root, who may read everything, the refusal is planted."""
+    path = written(tmp_path / "class", {f"ada/{EX1}": "A1", f"ben/{EX1}": "B1", f"cyd/hw/{EX1}": "C1"})
+    opened = os.open
+
+    def refused(file: str | Path, *args: int, **options: int) -> int:
+        if "ben" in str(file) or "cyd" in str(file):
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return opened(file, *args, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    with laid_out([path], IDS) as layout:
+        found = {one.name: one.read(IDS).files[IDS[0]] for one in layout.found}
+    assert found["ada"].source is not None
+    for name in ("ben", "cyd"):
+        assert found[name].is_ours
+        assert "cannot be read: Permission denied. Whoever runs the grader" in (found[name].problem or "")
+
+
+METADATA_OF_OTHER_FORMS = {
+    "an id with zeros in front": (
+        "submission_1:\n  :submitters:\n  - :sid: 0012\n",
+        {"submission_1": (("0012",),)},
+    ),
+    "a tag of Ruby's": (
+        "submission_1: !ruby/hash:X\n  :a: 1\nsubmission_2:\n  :submitters:\n  - :name: Ada\n    :x: !ruby/y {}\n",
+        {"submission_2": (("Ada",),)},
+    ),
+    "in braces": (
+        '{"submission_1": {":submitters": [{":name": "Ada: L"}]}}',
+        {"submission_1": (("Ada: L",),)},
+    ),
+    "nobody": ("submission_1:\n  :submitters: []\n", {"submission_1": ()}),
+    "a list": ("- 1\n- 2\n", {}),
+    "broken": ("a: [", {}),
+    "very deep": ("[" * 5000, {}),
+    "a control character": ("a: \x07", {}),
+}
+
+
+@pytest.mark.parametrize("form", METADATA_OF_OTHER_FORMS)
+def test_gradescopes_metadata_is_read_as_yaml(form: str) -> None:
+    text, known = METADATA_OF_OTHER_FORMS[form]
+    assert members(text) == known
+
+
+def test_metadata_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(archive, "METADATA_LIMIT", 10)
+    path = tmp_path / "x.zip"
+    path.write_bytes(packed({"submission_metadata.yml": METADATA, f"submission_11/{EX1}": "A1"}))
+    with laid_out([path], IDS) as layout:
+        assert [one.known_as for one in layout.found] == [()]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from grader.course.course import Course
+from grader.errors import SubmissionError
 from grader.submissions.submission import FILES_LIMIT, SIZE_LIMIT, Submission
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +24,14 @@ def course() -> Course:
     return Course.shipped()
 
 
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return out.getvalue()
+
+
 HANDED_IN: Mapping[str, Mapping[str, bytes]] = {
     "one exercise": {EX1: b"x = 1\n"},
     "two and a module": {EX1: b"import helper\n", EX2: b"y = 2\n", "helper.py": b"z = 3\n"},
@@ -31,6 +42,10 @@ HANDED_IN: Mapping[str, Mapping[str, bytes]] = {
     "nothing": {},
     "too large": {EX1: b"#" * (SIZE_LIMIT + 1)},
     "too many": {**{f"a{i:03}.py": b"x" for i in range(FILES_LIMIT + 5)}, EX1: b"x = 1\n"},
+    "deeper": {f"hw/{EX1}": b"x = 1\n", "hw/helper.py": b"y = 2\n", "notes.txt": b"?"},
+    "a zip": {"hw.zip": zipped({f"hw/{EX1}": b"x = 1\n"})},
+    "a copy": {"ex1_step_by_step (2).py": b"x = 1\n"},
+    "an ending in capitals": {"Solution.PY": b"x = 1\n"},
     "a name outside ASCII": {EX1: b"import h\xc3\xa9", "h\u00e9.py": b"x"},
 }
 
@@ -42,6 +57,7 @@ def test_the_same_files_are_the_same_submission_by_path_and_by_bytes(
     folder = tmp_path / "ada"
     folder.mkdir()
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
     by_path = Submission.from_path(folder, course)
     by_bytes = Submission.from_files("ada", files, course)
@@ -73,4 +89,10 @@ def test_a_submission_travels_as_bytes(course: Course) -> None:
 
 def test_a_name_that_is_a_path_leads_nowhere(course: Course) -> None:
     found = Submission.from_files("eve", {f"../ada/{EX1}": b"x", f"/tmp/{EX1}": b"x"}, course)
-    assert found.files == {}
+    assert not any(one.source or one.script for one in found.files.values())
+    assert [one.filename for one in found.unreadable] == [f"../ada/{EX1}", f"/tmp/{EX1}"]
+
+
+def test_where_there_is_nothing_is_said(course: Course, tmp_path: Path) -> None:
+    with pytest.raises(SubmissionError, match="no such file or folder"):
+        Submission.from_path(tmp_path / "nobody", course)
