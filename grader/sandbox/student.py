@@ -120,11 +120,8 @@ class File:
         _forget_helpers()
         sys.modules[module.__name__] = module
         sys.meta_path.insert(0, Helpers({name: code for name, code in self._sources.items() if name != main}))
-        try:
+        with self._stand_ins.lenient():
             exec(compile(self._sources[main], main, "exec"), module.__dict__)
-        except SystemExit as end:
-            if end.code not in (None, 0):
-                raise  # a file that leaves content has merely come to its end
         self.names = module.__dict__
 
     def stubs(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:

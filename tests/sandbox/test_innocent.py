@@ -122,8 +122,6 @@ FORMS = {
     + "from dataclasses import dataclass\n@dataclass\nclass Config:\n    n: int = 3\nprint(Config())\n",
     "main": RIGHT + "if __name__ == '__main__':\n    while True:\n        torch.ones(3).backward()\n",
     "declared encoding": "# -*- coding: latin-1 -*-\n# \xe9\n" + RIGHT,
-    "the end": RIGHT + "quit()\n",
-    "a clean exit": RIGHT + "import sys\nsys.exit(0)\n",
     "no newline at the end": RIGHT.rstrip(),
     "form feed": RIGHT.replace("def", "\f\ndef"),
 }
@@ -206,6 +204,22 @@ def test_a_failed_import_that_the_file_handles_is_its_own(boxes: Zygote) -> None
         boxes,
         f"try:\n    import no_such_package as np\nexcept ImportError:\n    np = None\n{RIGHT}assert np is None\n",
     )
+
+
+def test_all_that_a_missing_package_holds_cannot_be_stood_for(boxes: Zygote) -> None:
+    """Nobody knows what ``from … import *`` would have brought."""
+    with Box(boxes.open(LIMITS), LIMITS) as box:
+        _, failed, _ = box.load({"work.py": f"from no_such_package import *\n{RIGHT}".encode()}, ["dx"])
+        assert failed is not None and "no_such_package is not installed" in failed.message
+
+
+def test_a_function_is_told_that_a_folder_cannot_be_made(boxes: Zygote) -> None:
+    """Only while the file is run does it go on without one."""
+    source = "import os\nos.makedirs('out')\ndef dx(x):\n    os.mkdir('out')\n"
+    with Box(boxes.open(LIMITS), LIMITS) as box:
+        _, failed, _ = box.load({"work.py": source.encode()}, ["dx"])
+        assert failed is None
+        assert "Error" in str(box.call("dx", [{"x": X}]).answers[0])
 
 
 def test_a_file_reads_itself(boxes: Zygote) -> None:
