@@ -407,7 +407,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine
+    from grader.apps.doctor import examine, timekeeping
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -422,6 +422,7 @@ def doctor() -> None:
             if layer.reason is not None:
                 click.echo(f"{'':14} because {layer.reason}")
                 click.echo(f"{'':14} to get it: {layer.remedy}")
+        click.echo(timekeeping(boxes))
         require(boxes, "strict isolation cannot be had here: ")
     click.echo("Strict isolation can be had here.")
 

@@ -24,3 +24,12 @@ def examine(boxes: Opener) -> Iterator[Examination]:
     missing = {layer.name: layer.reason for layer in boxes.isolation.missing}
     for layer in layers():
         yield Examination(layer.name, layer.protects, layer.remedy, missing.get(layer.name))
+
+
+def timekeeping(boxes: Opener) -> str:
+    """What a time limit counts here, in one sentence."""
+    if boxes.counts_processor_time:
+        return (
+            "Time limits count the seconds in which a submission computes or sleeps, on a busy machine, too."
+        )
+    return "Time limits count every second on the wall: on a busy machine, give more time."
