@@ -146,7 +146,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine, examine_ends
+    from grader.apps.doctor import examine, examine_ends, timekeeping
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -167,6 +167,7 @@ def doctor() -> None:
                 f"{end.name:14} {click.style('closed', fg='green') if closed else click.style('open', fg='red')}"
                 f"    {'' if closed else f'{end.threat}; '}takes {end.needs}"
             )
+        console.say(timekeeping(boxes))
         require(boxes, "strict isolation cannot be had here: ")
     console.say("Strict isolation can be had here.")
 

@@ -47,3 +47,12 @@ def examine_ends(boxes: Opener) -> Iterator[EndState]:
     unguarded = boxes.unguarded
     for end in ENDS:
         yield EndState(end.name, end.threat, end.needs, unguarded.get(end.name))
+
+
+def timekeeping(boxes: Opener) -> str:
+    """What a time limit counts here, in one sentence."""
+    if boxes.counts_processor_time:
+        return (
+            "Time limits count the seconds in which a submission computes or sleeps, on a busy machine, too."
+        )
+    return "Time limits count every second on the wall: on a busy machine, give more time."

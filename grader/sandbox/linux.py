@@ -1,4 +1,4 @@
-"""Boxes forked from a zygote, and the zygote itself, as the judge holds them: the opener for Linux."""
+"""Boxes forked from a zygote, and the zygote itself, seen from the judge's side: the opener for Linux."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Forked:
         self._end(tell=False)
 
     def abandon(self) -> None:
-        """Let go of a process that ends with its zygote."""
+        """Close what belongs to a process that ends with its zygote."""
         self._ended = True
         self._meter.close()
         os.close(self.pidfd)
@@ -109,14 +109,14 @@ class Forked:
 
 
 class Zygote:
-    """A running zygote, as the judge holds it: the opener for Linux.
+    """A running zygote, seen from the judge's side: the opener for Linux.
 
-    Boxes are forked one ahead: while one is being asked, the next is already being made, with the limits that
-    came next the last time.
+    Boxes are forked one ahead: while one answers, the next is already being made, with the limits that followed
+    the last time.
 
     Args:
         hidden: folders that no box may read.
-        program: how the interpreter is told to be a zygote; a benchmark has one without layers.
+        program: the interpreter's arguments that make it a zygote; a benchmark passes one without layers.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Zygote:
 
     @property
     def unguarded(self) -> Mapping[str, str]:
-        """What strict isolation closes and no layer in force does, and why."""
+        """What strict isolation has to close and no layer in force does, and why."""
         found: Mapping[str, str] = self._survey["unguarded"]
         return found
 
@@ -185,7 +185,7 @@ class Zygote:
         if self._opened is not None:
             self._followed[self._opened] = limits
         self._opened = limits
-        with contextlib.suppress(IsolationError):  # who opens the next box will be told
+        with contextlib.suppress(IsolationError):  # whoever opens the next box is told
             self._order(self._followed.get(limits, limits))
         return box
 
@@ -200,12 +200,12 @@ class Zygote:
             self._settle()
             self._send(order)
             return int(self._receive(self._control, ZYGOTE)["status"])
-        with contextlib.suppress(IsolationError):  # where the zygote has gone, its boxes have, too
+        with contextlib.suppress(IsolationError):  # a zygote that has gone took its boxes along
             self._send(order)
         return None
 
     def hand_over(self) -> None:
-        """Close this process's end of what another process, forked from this one, goes on with."""
+        """Close this process's end; another process, forked from this one, goes on with it."""
         self._control.close()
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class Zygote:
             self._ready.abandon()
 
     def _order(self, limits: Limits) -> None:
-        """Ask for a box without waiting for it; one that was made for other limits is given up."""
+        """Ask for a box without waiting for it; discard one that was made for other limits."""
         self._settle()
         if self._ready is not None:
             self._ready.kill()
@@ -284,7 +284,7 @@ class Zygote:
 
     @contextlib.contextmanager
     def _reached(self, whose: str) -> Iterator[None]:
-        """Say who cannot be reached, and what was said last on the boxes' side."""
+        """Turn a lost connection into an error that says who is gone, and what the zygote printed last."""
         try:
             yield
         except (WireError, OSError, ValueError) as error:
@@ -295,7 +295,7 @@ class Zygote:
 
 @contextlib.contextmanager
 def _or_else(undo: Callable[[], None]) -> Iterator[None]:
-    """Give something up where what it is for fails."""
+    """Undo something if what comes after it fails."""
     try:
         yield
     except BaseException:

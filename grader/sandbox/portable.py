@@ -157,7 +157,7 @@ class Subprocesses:
 
     @property
     def unguarded(self) -> Mapping[str, str]:
-        """What strict isolation would close and a plain subprocess leaves open."""
+        """What strict isolation has to close and a plain subprocess leaves open."""
         return UNGUARDED
 
     def open(self, limits: Limits) -> Fresh:
@@ -175,7 +175,7 @@ class Subprocesses:
         return box
 
     def hand_over(self) -> None:
-        """Nothing to let go of: where there are no zygotes, no worker is forked."""
+        """Nothing to hand over: where there are no zygotes, no worker is forked."""
 
     def close(self) -> None:
         """End the process started ahead."""
@@ -184,7 +184,7 @@ class Subprocesses:
 
 
 def put_up(confinement: Confinement) -> dict[str, str | None]:
-    """Put up the layers that a plain subprocess can have: None for each in force, else why it is not."""
+    """Apply the layers that a plain subprocess can have: None for each in force, else why it is not."""
     found: dict[str, str | None] = {}
     for layer in layers():
         found[layer.name] = None if layer.portable else ELSEWHERE
@@ -198,7 +198,7 @@ def put_up(confinement: Confinement) -> dict[str, str | None]:
 
 
 def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
-    """Be a box in a subprocess: put up what layers there are, connect to the judge, and serve."""
+    """Be a box in a subprocess: apply the layers there are, connect to the judge, and serve."""
     from grader.sandbox.student import Inside
     from grader.sandbox.zygote import warm_up
 

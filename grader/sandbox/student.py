@@ -181,7 +181,7 @@ class File:
 
 
 def _forget_helpers() -> None:
-    """Leave nothing of another file's helpers to be found by their names."""
+    """Remove the helpers of another file, so that none is found by its name."""
     for finder in [one for one in sys.meta_path if type(one) is Helpers]:
         sys.meta_path.remove(finder)
         for name in finder.names:
@@ -216,7 +216,7 @@ class Inside:
             except frames.WireError:
                 return
             if request.head["do"] == "stop":
-                continue  # it came when there was nothing left to stop
+                continue  # it came too late: nothing runs any more
             reply = actions[request.head["do"]](request)
             head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
             frames.send(self._connection, Frame(head, reply.body))
@@ -245,7 +245,7 @@ class Inside:
         for number, case in enumerate(head["cases"]):
             arguments = {name: values.build(described, tensors) for name, described in case.items()}
             if head["after"] or _trains(case):
-                # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
+                # Describe the objects that were handed in, not whatever a list of them holds afterwards.
                 kept = {name: _contents(arguments[name]) for name in head["after"] if name in arguments}
                 with Reports(self._connection, head, arguments, kept) as reports:
                     answers.append(_answer(file, head["function"], arguments, str(number), returned))
@@ -263,7 +263,7 @@ class Inside:
 
 
 def _trains(case: Mapping[str, values.Description]) -> bool:
-    """Whether there are batches to go through in a case."""
+    """Whether a case hands out batches to train with."""
     return any("batches" in described for described in case.values())
 
 
@@ -278,7 +278,7 @@ def _answer(
 
 
 class Parameter(NamedTuple):
-    """A parameter that a value can be handed to: its name, whether it must be, and whether by place alone."""
+    """A parameter that a value can be handed to: its name, whether it must be given, and whether by place only."""
 
     name: str
     required: bool
@@ -296,7 +296,7 @@ def _parameters(function: Any) -> list[Parameter]:
             for p in parameters
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         ]
-    except BaseException:  # a stub is any object, and its signature is what it says
+    except BaseException:  # a stub is any object, and its signature may be anything
         return []
 
 

@@ -1,7 +1,7 @@
 """The zygote: a process that has imported torch once and forks a box for every submission that asks for one.
 
-It holds no answer and reads no reference: all it is ever told is which paths to hide and how much a box may
-use. It talks to the judge over one socket, its *control*:
+It holds no answer and reads no reference: it is told only which paths to hide and how much a box may use. It
+talks to the judge over one socket, its *control*:
 
     judge → zygote   {"hidden": [...]}                        first of all
     zygote → judge   {"layers": [...], "missing": [...], ...} ready; what is in force was tried in a box
@@ -40,13 +40,13 @@ GARBAGE = 20_000
 """Objects a box may make before the collector looks at them; most boxes end earlier."""
 
 A_CLASS = 24
-"""Boxes after which it pays to make forks cheaper; a single submission needs a handful."""
+"""Boxes after which it pays to make forks cheaper; a single submission opens only a few."""
 
 PRELOADED = (
     "bisect", "collections", "copy", "dataclasses", "decimal", "fractions", "functools", "heapq", "itertools",
     "math", "operator", "random", "statistics", "string", "time", "typing",
 )  # fmt: skip
-"""What students import most; in the zygote it is paid for once."""
+"""What students import most; it is imported once, in the zygote."""
 
 
 CONFINED = Frame({"confined": True})
@@ -238,7 +238,7 @@ def warm_up() -> StandIns:
     torch.set_num_threads(1)
     for name in PRELOADED:
         importlib.import_module(name)
-    # Whoever draws draws the same in every box; else each parent of boxes would have a state of its own.
+    # Every box starts from the same random state; otherwise each zygote would have a state of its own.
     random.seed(0)
     torch.manual_seed(0)
     numpy.random.seed(0)
