@@ -78,7 +78,8 @@ def grade_class(
         What became of each submission, as it comes: first those that the store had.
 
     Raises:
-        UsageError: an id, the course, a name or the store is not as it should be.
+        UsageError: an id, the course, a name or the store is not as it should be, or, once all is graded, a result
+            could not be written.
         CourseError: the course breaks its contract.
         IsolationError: no box can be opened, or a layer is missing that strict isolation needs.
         InternalError: the workers keep dying.
@@ -94,3 +95,4 @@ def grade_class(
         regrade=regrade,
     ) as run:
         yield from run
+        run.check_written()

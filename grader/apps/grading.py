@@ -152,9 +152,11 @@ class Grading:
                 results.add(result)
         book = gradebook.write(group, results, self.output.out)
         if self.output.form == "json":
+            run.check_written()
             _print_json(store, [one.name for one in group.found])
         else:
             self._print_rows(group, results, book)
+        run.check_written()
         return results.status
 
     def _print_rows(self, group: Group, results: Results, book: Book) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,12 @@ from grader.grading.prepared import PreparedCourse
 from grader.sandbox.open import Isolated
 from grader.submissions.discover import Found
 from grader.submissions.submission import Submission, name_of
+
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of a whole disk: whatever else is graded could not be written either."""
+
+SAID = 5
+"""How many results that could not be written are named."""
 
 HELD_S = 0.2
 """How often a run looks again for results that another run is working at."""
@@ -58,6 +65,7 @@ class ClassRun:
         store: where results are kept, None where they are not.
         fingerprint: what results depend on beside the submissions.
         regrade: whether those that are kept are graded anew.
+        unwritten: what could not be written of results, and why; one such result does not end the run.
     """
 
     items: Sequence[Item]
@@ -65,6 +73,7 @@ class ClassRun:
     store: ResultStore | None
     fingerprint: RunFingerprint
     regrade: bool = False
+    unwritten: list[str] = field(default_factory=list)
     _claims: dict[str, tuple[Claim, str]] = field(default_factory=dict)
     _held: list[Item] = field(default_factory=list)
     _found: list[TaskResult] = field(default_factory=list)
@@ -77,7 +86,7 @@ class ClassRun:
 
         Raises:
             IsolationError: no box can be opened.
-            UsageError: the results cannot be written.
+            UsageError: no result can be written any more, because the disk is full, say.
             InternalError: workers keep dying.
         """
         try:
@@ -140,8 +149,24 @@ class ClassRun:
         if self.store is None:
             return
         claim, key = self._claims.pop(result.name)
-        self.store.write(result.name, result.files, None if result.at_fault else key)
-        claim.release()
+        try:
+            self.store.write(result.name, result.files, None if result.at_fault else key)
+        except UsageError as error:
+            if getattr(error.__cause__, "errno", None) in HOPELESS:
+                raise
+            self.unwritten.append(str(error))
+        finally:
+            claim.release()
+
+    def check_written(self) -> None:
+        """Say what could not be written, once everything else is done.
+
+        Raises:
+            UsageError: something could not.
+        """
+        if self.unwritten:
+            more = f" and {len(self.unwritten) - SAID} more" if len(self.unwritten) > SAID else ""
+            raise UsageError("; ".join(self.unwritten[:SAID]) + more)
 
 
 @contextmanager

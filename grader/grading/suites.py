@@ -51,8 +51,8 @@ def prepare_descents(exercise: Exercise, settings: Settings) -> Mapping[str, Des
 def own_suites(suites: Sequence[ExerciseSuite], settings: Settings, digest: str) -> tuple[ExerciseSuite, ...]:
     """The same suites on fresh cases that are drawn for one submission, so that no other's answers are of use.
 
-    The lecture's case stays: everyone can draw it. Of a fresh case with a fixed seed the inputs stay, and what
-    else is drawn in it does not.
+    The lecture's case stays: everyone can draw it. Of a fresh case with a fixed seed the inputs stay, and nothing
+    else that is drawn in it.
 
     Args:
         suites: the suites.

@@ -1,4 +1,4 @@
-"""One answer against the truth: shapes before values, and no way round a comparison."""
+"""One answer and what is expected: shapes before values, and no way round a comparison."""
 
 import math
 
@@ -13,24 +13,24 @@ from grader.sandbox.answers import Described, Failed, Other, Returned
 from grader.scorecard.model import Outcome
 
 PRECISE = torch.tensor([[0.5, -0.25, 0.0, 2.0]], dtype=torch.float64)
-TRUTH = ExpectedGradient(PRECISE, PRECISE.float(), envelope=1e-8)
+EXPECTED = ExpectedGradient(PRECISE, PRECISE.float(), envelope=1e-8)
 
 
 def outcome(tensor: torch.Tensor, **how: bool) -> Outcome:
-    return compare(Returned(tensor), TRUTH, **how).outcome
+    return compare(Returned(tensor), EXPECTED, **how).outcome
 
 
-def test_the_truth_is_exact_and_what_is_near_it_close() -> None:
+def test_what_is_expected_is_exact_and_what_is_near_it_close() -> None:
     assert outcome(PRECISE.float()) is Outcome.EXACT
-    assert outcome(PRECISE.float() + TRUTH.tolerance / 2) is Outcome.CLOSE
-    assert outcome(PRECISE.float() + TRUTH.tolerance * 2) is Outcome.WRONG_VALUE
+    assert outcome(PRECISE.float() + EXPECTED.tolerance / 2) is Outcome.CLOSE
+    assert outcome(PRECISE.float() + EXPECTED.tolerance * 2) is Outcome.WRONG_VALUE
 
 
 @given(st.integers(0, 3), st.floats(allow_nan=True, allow_infinity=True, width=32))
 def test_one_wrong_entry_is_enough(place: int, value: float) -> None:
     answer = PRECISE.float()
     answer[0, place] = value
-    near = math.isfinite(value) and abs(value - float(PRECISE[0, place])) <= TRUTH.tolerance
+    near = math.isfinite(value) and abs(value - float(PRECISE[0, place])) <= EXPECTED.tolerance
     assert outcome(answer).scores == near
     assert (outcome(answer) is Outcome.NOT_FINITE) == (not math.isfinite(value))
 
@@ -51,12 +51,12 @@ def test_a_shape_that_would_broadcast_is_wrong() -> None:
 def test_strict_shapes_know_no_leading_ones() -> None:
     flat = PRECISE.float().view(4)
     assert outcome(flat).scores
-    assert compare(Returned(flat), TRUTH).notes
+    assert compare(Returned(flat), EXPECTED).notes
     assert outcome(flat, strict_shapes=True) is Outcome.WRONG_SHAPE
 
 
 def test_float64_scores_with_a_note() -> None:
-    verdict = compare(Returned(PRECISE), TRUTH)
+    verdict = compare(Returned(PRECISE), EXPECTED)
     assert verdict.outcome.scores
     assert any("float64" in note for note in verdict.notes)
 
@@ -74,8 +74,8 @@ def test_an_answer_that_shows_nothing_earns_nothing_whatever_its_rounding(size: 
 
 
 def test_a_remark_is_made_of_right_answers_alone() -> None:
-    assert compare(Returned(PRECISE.float()), TRUTH, remark="zero").notes == ("zero",)
-    assert compare(Returned(PRECISE.float() + 1), TRUTH, remark="zero").notes == ()
+    assert compare(Returned(PRECISE.float()), EXPECTED, remark="zero").notes == ("zero",)
+    assert compare(Returned(PRECISE.float() + 1), EXPECTED, remark="zero").notes == ()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_remark_is_made_of_right_answers_alone() -> None:
     ],
 )
 def test_what_is_no_answer_does_not_score(answer: Other | Described | Failed, expected: Outcome) -> None:
-    verdict = compare(answer, TRUTH)
+    verdict = compare(answer, EXPECTED)
     assert verdict.outcome is expected
     assert not verdict.outcome.scores
 

@@ -1,4 +1,4 @@
-"""The truth, its envelope and its blind spots."""
+"""Expected gradients, their envelopes, and the blind spots of a loss."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def oracles(course: Course) -> tuple[Oracle, ...]:
     return tuple(Oracle(case) for case in cases(course.exercises[0]))
 
 
-def test_the_truth_is_autograds(oracles: tuple[Oracle, ...]) -> None:
+def test_what_is_expected_is_autograds(oracles: tuple[Oracle, ...]) -> None:
     """Held against one plain ``backward`` on the lecture's own lines, written out again."""
     case = oracles[0].case
     p = {
@@ -51,7 +51,7 @@ def test_tolerances_are_tight(oracles: tuple[Oracle, ...]) -> None:
                 assert expected.tolerance < 4e-5 * expected.scale, (oracle.case.name, name)
 
 
-def test_paths_add_up_to_the_truth(oracles: tuple[Oracle, ...]) -> None:
+def test_paths_add_up_to_the_gradient(oracles: tuple[Oracle, ...]) -> None:
     for oracle in oracles:
         for name in ("counts", "logits", "bndiff", "hprebn", "C", "n"):
             if name == "n":

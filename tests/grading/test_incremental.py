@@ -165,7 +165,7 @@ def dy(b):
 def seen(text: str, helpers: dict[str, bytes] | None = None) -> set[str]:
     """The functions that no other can reach."""
     found = fingerprints(Source("a.py", text.encode(), helpers or {}), ("dx", "dy"))
-    return {name for name, look in found.items() if look.apart}
+    return {name for name, fingerprint in found.items() if fingerprint.apart}
 
 
 def test_plain_functions_are_told() -> None:

@@ -143,10 +143,10 @@ def test_a_witness_that_disagrees_is_our_fault_and_no_zero(judge: Judge, course:
     (suite,) = prepare_suites(course, [exercise], Settings())
     assert suite.reference is not None
     wrong = {"dlogits": lambda logits, Yb, n: torch.zeros_like(logits)}
-    broken_bench = type(suite)(
+    broken_suite = type(suite)(
         **{**{f: getattr(suite, f) for f in ("exercise", "oracles")}, "reference": wrong}
     )
-    card = Desk(Judge(judge.opener, (broken_bench,), Settings()), ROOT).grade_folder(
+    card = Desk(Judge(judge.opener, (broken_suite,), Settings()), ROOT).grade_folder(
         ROOT / "submissions/alice"
     )
     ((gradient,),) = [e.gradients for e in card.exercises]

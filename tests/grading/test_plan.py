@@ -29,7 +29,7 @@ def altered(suite: ExerciseSuite, asks: Sequence[str], upstreams: Sequence[str])
     return replace(suite, exercise=exercise)
 
 
-def bench_of(judge: Judge, exercise: str) -> ExerciseSuite:
+def suite_of(judge: Judge, exercise: str) -> ExerciseSuite:
     return next(suite for suite in judge.suites if suite.exercise.id == exercise)
 
 
@@ -50,16 +50,16 @@ def test_every_function_is_asked_once_and_in_its_exercise_s_order(judge: Judge) 
 
 
 def test_other_limits_are_another_box(judge: Judge) -> None:
-    slow = bench_of(judge, EX2)
+    slow = suite_of(judge, EX2)
     slow = replace(slow, exercise=replace(slow.exercise, time_limit_s=99))
-    found = box_plans([bench_of(judge, EX1), slow], Settings())
+    found = box_plans([suite_of(judge, EX1), slow], Settings())
     assert [plan.limits.time_limit_s for plan in found] == [10, 99]
-    assert len(box_plans([bench_of(judge, EX1), slow], Settings(time_limit_s=5))) == 1
+    assert len(box_plans([suite_of(judge, EX1), slow], Settings(time_limit_s=5))) == 1
 
 
 def test_exercises_that_would_tell_each_other_s_answers_are_kept_apart(judge: Judge) -> None:
     """Each is handed what is asked of the other: in one box, in whatever order, one answer would be there."""
-    ex1 = bench_of(judge, EX1)
+    ex1 = suite_of(judge, EX1)
     one, other = altered(ex1, ["dh"], ["dlogits"]), altered(ex1, ["dlogits"], ["dh"])
     assert [len(plan.calls) for plan in box_plans([one, other], Settings())] == [1, 1]
 
@@ -68,7 +68,7 @@ def test_exercises_that_would_tell_each_other_s_answers_are_kept_apart(judge: Ju
 def test_a_closed_form_is_asked_before_its_steps_are_handed_out(
     judge: Judge, asks: Sequence[str], upstreams: Sequence[str]
 ) -> None:
-    ex1 = bench_of(judge, EX1)
+    ex1 = suite_of(judge, EX1)
     (plan,) = box_plans([ex1, altered(ex1, asks, upstreams)], Settings())
     (place,) = [i for i, planned in enumerate(plan.calls) if planned.exercise is not ex1.exercise]
     before = {name for planned in plan.calls[:place] for name in planned.handed}
@@ -95,7 +95,7 @@ def test_no_box_holds_an_answer_or_a_step_on_the_way_to_it(
     def watched(
         self: Box, function: str, cases: Sequence[Arguments], *rest: object, of: str, **more: object
     ) -> Reply:
-        suite = bench_of(judge, of)
+        suite = suite_of(judge, of)
         in_box = handed.setdefault(self, set())
         if function in suite.exercise.asks:
             held = {name.removeprefix("d") for name in in_box}
