@@ -58,7 +58,7 @@ class Exercise:
         why_zero: why a gradient vanishes, by ask: what to say of a right answer where the value is asked for.
         strict_shapes: whether a shape that differs by leading 1s is wrong.
         points: what each gradient is worth.
-        time_limit_s: wall-clock seconds for one stub, all cases together.
+        time_limit_s: seconds that one stub may compute or sleep, all cases together.
         memory_limit_mb: MiB a submission may allocate beyond the interpreter and torch.
         words: the word list the lecture's case is drawn from, or None.
         lecture: the lecture's own case.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.checks.compare import Verdict
+from grader.course.course import Course
+from grader.course.settings import Settings
 from grader.grading import runner as runner_module
+from grader.grading.judge import prepare_suites
 from grader.grading.patience import FLOOR_S, LOADING_S, TIMES_THE_REFERENCE, Patience
 from grader.grading.runner import FunctionResult, Runner
 from grader.sandbox.answers import Failed, Stub
@@ -290,3 +293,17 @@ def test_an_import_that_is_too_slow_the_second_time_is_tried_for_each_function()
 def test_a_stub_that_does_not_let_itself_be_looked_at_costs_itself_alone() -> None:
     session = Session([RIGHT, Acts("right", looked_at_s=1e9), Acts("right", looked_at_s=0.01), RIGHT])
     assert [outcome.scores for outcome in session.outcomes()] == [True, False, True, True]
+
+
+def test_the_reference_is_timed_once_and_autograd_where_there_is_none(course: Course) -> None:
+    """A gradient without a reference has the floor; a training without one is timed by autograd's."""
+    settings = Settings()
+    suites = prepare_suites(course, course.select(["ex2_cross_entropy", "ex4_training"]), settings)
+    for suite in suites:
+        for function in suite.exercise.functions:
+            needed = suite.reference_s(function)
+            assert needed > 0
+            assert suite.reference_s(function) == needed
+    (gradients, training) = (replace(suite, reference=None, _reference_s={}) for suite in suites)
+    assert gradients.reference_s(gradients.exercise.functions[0]) == 0.0
+    assert training.reference_s(training.exercise.function("train")) > 0
