@@ -5,8 +5,8 @@
     head     one JSON object, UTF-8
     body     raw bytes: source files on the way in, safetensors both ways
 
-Both ends use this module. The judge reads what hostile code may have written: every length is bounded
-before a byte is allocated, nothing is unpickled, and whatever breaks the form is a :class:`WireError`.
+Both ends use this module. The judge reads what hostile code may have written: every length is checked before a
+byte is allocated, nothing is unpickled, and anything malformed raises :class:`WireError`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 LENGTHS = struct.Struct("<II")
 HEAD_LIMIT = 1 << 20
 BODY_LIMIT = 64 << 20
-"""Bytes; a stub's answers are far smaller, its source and inputs too."""
+"""Bytes; a function's answers, source and inputs are far smaller."""
 
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Frame:
         return _encode(self.head)
 
     def numbered(self, number: str) -> Frame:
-        """This frame with a number, which its reply must carry; nothing else is put into words again."""
+        """Return this frame with a number that its reply must carry, without encoding the rest of it again."""
         numbered = Frame({**self.head, "id": number}, self.body)
         vars(numbered)["text"] = f"{self.text[:-1]},{_encode({'id': number})[1:]}"
         return numbered

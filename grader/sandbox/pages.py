@@ -16,15 +16,15 @@ ANONYMOUS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ 00:00 0 +(?:\[heap\]|\
 def collapse(ranges: Sequence[tuple[int, int]] | None = None) -> None:
     """Ask the kernel to move private memory into huge pages, now; harmless where it does not know how.
 
-    It takes some 60 ms after an import of torch (more where memory is scarce), and saves some 3 ms at
-    every fork from then on: worth it for a class, not for one submission.
+    This takes about 60 ms after an import of torch (more where memory is scarce) and saves about 3 ms at every
+    later fork, so it pays for a class, not for one submission.
 
     Args:
-        ranges: what :func:`private` said, for when /proc is no longer there to be asked.
+        ranges: what :func:`private` returned while /proc was still mounted.
     """
     for start, stop in private() if ranges is None else ranges:
         try:
-            # One call for all of a range: each call makes every processor give up its lists of pages.
+            # One call for a whole range: each call flushes lists of pages on every processor.
             call("madvise", start, stop - start, MADV_COLLAPSE)
         except OSError:
             continue  # parts that were never touched are refused, and may stay as they are
@@ -33,7 +33,7 @@ def collapse(ranges: Sequence[tuple[int, int]] | None = None) -> None:
 
 
 def private() -> list[tuple[int, int]]:
-    """The ranges of private anonymous memory that huge pages can hold; none where they are not told."""
+    """Return the ranges of private anonymous memory that huge pages can hold; none without /proc."""
     try:
         return list(_ranges())
     except OSError:

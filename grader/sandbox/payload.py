@@ -16,24 +16,24 @@ from torch import Tensor
 from grader.sandbox.frames import WireError
 
 HEADER_LIMIT = 1 << 18
-"""Bytes that describe the tensors of one body; a million empty ones would keep their reader busy for long."""
+"""Bytes that may describe the tensors of one body; a million empty tensors would take long to read."""
 
 
 PLAIN = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
-"""What gradients and their inputs are made of, by safetensors' name."""
+"""The usual dtypes, and safetensors' names for them."""
 
 NAMED = {name: numpy.dtype(f"<{name[0].lower()}{int(name[1:]) // 8}") for name in PLAIN.values()}
-"""The same by numpy's."""
+"""numpy's dtypes by safetensors' names."""
 
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
-    """Dense tensors by key, of any shape and of any dtype safetensors knows, as bytes."""
+    """Encode dense tensors by key, of any shape and of any dtype that safetensors knows."""
     if not all(t.dtype in PLAIN for t in tensors.values()):
-        # Cloned, because safetensors refuses tensors that share memory, as one value under two keys does.
+        # safetensors refuses tensors that share memory, as one value under two keys does: so clone them.
         whole = {key: t.detach().clone(memory_format=torch.contiguous_format) for key, t in tensors.items()}
         return safetensors.torch.save(whole)
-    # Written out here, because the library takes ten times as long over so many small tensors.
-    # By the class's own methods, whatever one tensor has by their names.
+    # The library takes ten times as long for many small tensors, so the format is written here.
+    # Methods are the class's own: a tensor may carry attributes of the same names.
     parts = [Tensor.numpy(Tensor.detach(t) if t.requires_grad else t).tobytes() for t in tensors.values()]
     ends = accumulate(map(len, parts))
     entries = (
@@ -47,7 +47,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def unpack_own(body: bytes) -> dict[str, Tensor]:
-    """Tensors of their own memory by key, from bytes that :func:`pack` made, in less time."""
+    """Decode bytes that :func:`pack` made; the tensors own their memory. Faster than :func:`unpack`."""
     if not body:
         return {}
     start = 8 + int.from_bytes(body[:8], "little")
@@ -56,8 +56,8 @@ def unpack_own(body: bytes) -> dict[str, Tensor]:
         return unpack(body)
     memory = bytearray(body)
     return {
-        # By way of numpy, which makes an array of bytes in a fraction of the time that torch takes, and copied by
-        # torch, which aligns what it holds: where numbers lie decides in which order some sums are made.
+        # numpy wraps bytes faster than torch does. torch then copies them, which aligns them: the alignment of
+        # numbers decides in which order some sums are made.
         key: torch.from_numpy(
             numpy.ndarray(about["shape"], NAMED[about["dtype"]], memory, start + about["data_offsets"][0])
         ).clone()
@@ -66,7 +66,7 @@ def unpack_own(body: bytes) -> dict[str, Tensor]:
 
 
 def unpack(body: bytes) -> dict[str, Tensor]:
-    """Tensors of their own memory by key, from bytes nobody vouches for.
+    """Decode bytes that cannot be trusted; the tensors own their memory.
 
     Raises:
         WireError: the bytes are not safetensors, or describe far more tensors than anyone sends.

@@ -1,7 +1,7 @@
 """Values with structure on the wire: a JSON description beside tensors by key.
 
-What goes in is the judge's own: tensors, numbers, lists of them, and the batches of a training. What comes
-out is whatever a submission returned, so it is described to a limited depth, width and size, and no further.
+The judge sends tensors, numbers, lists of them, and the batches of a training. A submission may return anything,
+so what it returns is described to a limited depth, width and size.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Description = Mapping[str, Any]
 
 
 def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
-    """Describe a value of the judge's own, and put its tensors among those that travel.
+    """Describe a value that the judge sends, and collect its tensors.
 
     Args:
         value: a tensor, a number, a list of such values, or :class:`~grader.sandbox.batches.Batches`.
@@ -52,7 +52,7 @@ def pack(value: Any, key: str, tensors: dict[str, Tensor]) -> Description:
 
 
 def build(described: Description, tensors: Mapping[str, Tensor]) -> Any:
-    """The value that :func:`pack` described, with tensors of its own."""
+    """Rebuild the value that :func:`pack` described."""
     if "tensor" in described:
         return tensors[described["tensor"]]
     if "numbers" in described:
@@ -68,19 +68,19 @@ def build(described: Description, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _narrow(numbers: Tensor) -> Tensor:
-    """Whole numbers from 0 on in a byte each, where they fit: most of a training's way into its box is theirs."""
+    """Store whole numbers from 0 in a byte each if they fit: they are most of what a training sends to its box."""
     return numbers.to(torch.uint8) if numbers.numel() and int(numbers.max()) < 256 else numbers
 
 
 @dataclass
 class Describer:
-    """Describes what a submission's function returned; its tensors go among those that are sent."""
+    """Describes what a submission's function returned, and collects the tensors to send."""
 
     tensors: dict[str, Tensor]
     left: int = field(default=NUMBERS_LIMIT)
 
     def describe(self, value: object, key: str, depth: int = DEPTH_LIMIT) -> Description:
-        """A description of anything; ``tensor`` or ``numbers`` name what is sent of it."""
+        """Describe any value; ``tensor`` or ``numbers`` name the part that is sent."""
         if isinstance(value, Tensor):
             return self._tensor(value, key)
         if _is_row(value):
@@ -95,12 +95,12 @@ class Describer:
         return about | {"items": [self.describe(v, f"{key}.{i}", depth - 1) for i, v in enumerate(value)]}
 
     def _row(self, value: Any, key: str) -> Description:
-        """A row of numbers in an array is told as a list of them, and is no tensor."""
+        """Describe a row of numbers in an array as a list; it is not a tensor."""
         about = {"other": f"{kind(value)} of {len(value)}"}
         return {**about, **self._numbers(value.tolist(), key)} if 0 < len(value) <= self.left else about
 
     def _tensor(self, value: Tensor, key: str) -> Description:
-        # What is sent is what the tensor holds, whatever a class of its own says about it.
+        # Send what the tensor holds, whatever a subclass says about it.
         tensor = value if type(value) is Tensor else value.as_subclass(Tensor)
         if tensor.layout is not torch.strided or not tensor.is_cpu or tensor.is_quantized:
             return {"other": f"a tensor of layout {tensor.layout} on {tensor.device}"}
@@ -131,22 +131,22 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def kind(value: object) -> str:
-    """A value's type in words."""
+    """Name a value's type."""
     own = type(value)
     module = "" if own.__module__ == "builtins" else f"{own.__module__}."
     return "None" if value is None else f"{module}{own.__qualname__}"[:WORDS_LIMIT]
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value is a real number: plain, of numpy's, or in a tensor without dimensions."""
+    """Whether a value is a real number: Python's, numpy's, or a tensor without dimensions."""
     if isinstance(value, Tensor):
         return value.dim() == 0 and value.device.type == "cpu" and value.dtype.is_floating_point
-    return isinstance(value, (int, float, Real))  # most are one of the first, and soon told
+    return isinstance(value, (int, float, Real))  # most are int or float, which is quick to see
 
 
 def _is_row(value: Any) -> bool:
-    """Whether a value is an array of numpy's with one dimension and real numbers."""
-    numpy = sys.modules.get("numpy")  # nobody who has not imported it has an array
+    """Whether a value is a numpy array of real numbers with one dimension."""
+    numpy = sys.modules.get("numpy")  # without an import there is no array
     return (
         numpy is not None and type(value) is numpy.ndarray and value.ndim == 1 and value.dtype.kind in "fiu"
     )

@@ -68,7 +68,7 @@ class Layers:
             except Unavailable as reason:
                 self.missing[layer.name] = str(reason)
             except OSError as refusal:  # a layer that forgot to say so is missing all the same
-                self.missing[layer.name] = f"the system refuses: {refusal}"
+                self.missing[layer.name] = _why(refusal)
 
     def enforce(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
         """Run one moment's hook of every layer in force.
@@ -127,6 +127,14 @@ class Layers:
                 yield layer.name, f"its probe failed: {type(error).__name__}: {error}"
             else:
                 yield layer.name, ""
+
+
+def _why(refusal: OSError) -> str:
+    """What the system refuses, for an operator to read."""
+    path = str(refusal.filename or "")
+    if path.startswith("/proc/") and not os.path.exists("/proc/self"):
+        return f"needs /proc, which is not mounted here ({path})"
+    return f"the system refuses: {refusal}"
 
 
 class Zygote:

@@ -58,26 +58,31 @@ def tried(function, candidates):
 """
 
 APART = """
-def apart(things, attempt, seconds=20):
-    # Try each thing in a process of its own: most that are trapped or confused end it. Names those that succeed.
-    found = []
-    for thing in things:
+def apart(things, attempt, seconds=10):
+    # Try all things in a process apart. One that is trapped or confused ends it; another goes on with the next.
+    things, found, place = list(things), [], 0
+    while place < len(things):
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
             os.close(reader)
-            signal.alarm(seconds)
             for number in range(3):
                 os.dup2(os.open(os.devnull, os.O_RDWR), number)
             try:
-                for name in attempt(thing):
-                    os.write(writer, f"{thing[0]} ({name})\\n".encode())
-                    break
+                for number in range(place, len(things)):
+                    os.write(writer, f"{number}\\n".encode())
+                    signal.alarm(seconds)
+                    for name in attempt(things[number]):
+                        os.write(writer, f"{number} {things[number][0]} ({name})\\n".encode())
+                        break
             finally:
                 os._exit(0)
         os.close(writer)
         with os.fdopen(reader, "rb") as lines:
-            found += lines.read().decode("utf-8", "replace").splitlines()
+            for line in lines.read().decode("utf-8", "replace").splitlines():
+                number, _, name = line.partition(" ")
+                place = int(number) + 1
+                found += [name] if name else []
         os.waitpid(child, 0)
     return sorted(set(found))
 """

@@ -7,11 +7,14 @@ few sets to decide all of them: the smallest that suffice and the largest that d
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import os
 import secrets
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,7 +32,7 @@ from grader.sandbox.linux import Zygote
 from grader.sandbox.open import require
 from grader.sandbox.process import Limits
 from tests.sandbox.boxes import printed, public_folder
-from tests.wanted import only_where
+from tests.wanted import not_to_be_had, only_where
 
 pytestmark = only_where(sys.platform == "linux", "the layers are Linux's")
 
@@ -315,3 +318,24 @@ def test_the_security_page_names_the_same_sets() -> None:
     page = " ".join((ROOT / "SECURITY.md").read_text("utf-8").split())
     for end in ENDS:
         assert f"| {end.name} | {end.threat} | {end.needs} |" in page
+
+
+def test_without_proc_what_is_missing_is_named() -> None:
+    """A machine that does not mount /proc gets boxes with fewer layers, and hears why."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        not_to_be_had("only root can take /proc away, with unshare")
+    check = (
+        "from grader.sandbox.linux import Zygote; from grader.apps.doctor import examine; z = Zygote(); "
+        "print({one.name: one.reason for one in examine(z) if one.reason}); z.close()"
+    )
+    script = 'umount -l /proc && exec "$0" -c "$1"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, sys.executable, check],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    if "unshare failed" in done.stderr or "umount" in done.stderr:
+        not_to_be_had(done.stderr)
+    missing = ast.literal_eval(done.stdout)
+    assert "needs /proc, which is not mounted here (/proc/self/ns/pid)" in missing["processes"]
+    assert "needs /proc" in missing["rlimits"]
+    assert not missing.keys() & {"seccomp", "descriptors", "root", "session", "no_new_privs"}

@@ -575,3 +575,19 @@ def test_every_end_of_a_process_has_words(code: int) -> None:
     outcome, words = how_it_died(status_name(code))
     assert words
     assert not outcome.scores
+
+
+@pytest.mark.parametrize("left", [0.0, -1.0])
+def test_a_deadline_that_has_passed_is_late_whatever_waits_to_be_read(
+    left: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a frame that is there already nor room to write one in makes up for it."""
+    monkeypatch.setattr("grader.sandbox.frames.time.monotonic", lambda: 100.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(raw({"id": 1}))
+        with pytest.raises(Late):
+            frames.receive(ours, 100.0 + left)
+        with pytest.raises(Late):
+            frames.send(ours, Frame({"id": 1}), 100.0 + left)
+        assert frames.receive(ours, 101.0).head == {"id": 1}

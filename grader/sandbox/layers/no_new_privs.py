@@ -6,14 +6,13 @@ import ctypes
 import struct
 
 from grader.sandbox.layers import Breach, Confinement, Layer
-from grader.sandbox.layers._linux import PR_SET_NO_NEW_PRIVS, call, prctl, refusable
+from grader.sandbox.layers._linux import CAPABILITY_VERSION_3, PR_SET_NO_NEW_PRIVS, call, prctl, refusable
 
 # From linux/prctl.h and linux/capability.h.
 PR_CAPBSET_DROP = 24
 PR_GET_NO_NEW_PRIVS = 39
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
-CAPABILITY_VERSION_3 = 0x20080522
 LAST_CAPABILITY = 63
 
 

@@ -14,6 +14,8 @@ from typing import NoReturn
 from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
 from grader.sandbox.layers._linux import CLONE_NEWPID, PR_SET_PDEATHSIG, call, prctl, refusable, unshare
 
+OWN = "/proc/self/ns/pid"
+
 
 class Processes:
     """The zygote's own process namespace, kept open to come back to."""
@@ -26,12 +28,14 @@ class Processes:
 
         Raises:
             Unavailable: the platform forbids it.
+            OSError: there is no /proc.
         """
+        os.stat(OWN)  # before anything is done that cannot be undone: it takes /proc to come back
         unshare(CLONE_NEWPID, "process")
         if child := os.fork():
             _wait_for(child)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # who kills the waiter means the zygote
-        self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._own = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
 
     def before_fork(self, confinement: Confinement) -> None:
         """Arrange for the next fork, and only that one, to be process 1 of a new namespace.

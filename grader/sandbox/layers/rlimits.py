@@ -39,7 +39,9 @@ class Limits:
         try:
             self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as reason:
-            raise Unavailable(f"the size of the zygote is unknown: {reason.strerror}") from reason
+            raise Unavailable(
+                f"needs /proc to know the zygote's size, and /proc/self/statm cannot be read: {reason.strerror}"
+            ) from reason
 
     def inside(self, confinement: Confinement) -> None:
         """Set every limit, soft and hard alike, so that the box cannot raise one again.
