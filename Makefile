@@ -26,6 +26,12 @@ system:
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
 
+# Coverage-guided, of what reads notebooks and scripts: `make fuzz RUNS=1000000` for as long as that takes.
+RUNS ?= 10000
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python -m tests.fuzz.reading $(VENV)/fuzz -runs=$(RUNS) -max_len=1200 -timeout=60
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
