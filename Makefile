@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: alice test lint system bench clean
+.PHONY: alice test lint system bench fuzz mutants clean
 
 alice: $(VENV)/installed
 	$(BIN)/grade submissions/alice
@@ -31,6 +31,10 @@ RUNS ?= 10000
 fuzz: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet atheris
 	$(BIN)/python -m tests.fuzz.reading $(VENV)/fuzz -runs=$(RUNS) -max_len=1200 -timeout=60
+
+# Changes that no test notices: of all modules that are watched, or of MODULES.
+mutants: $(VENV)/ready
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

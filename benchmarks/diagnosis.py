@@ -20,7 +20,8 @@ from watch import EX1, cpu_s, sample
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.sandbox.linux import Zygote
 from grader.submissions import submission
 
@@ -64,7 +65,7 @@ def shares(judge: Judge, text: str, rounds: int) -> tuple[float, float]:
             before = cpu_s()
             for _ in range(4):  # the system counts in hundredths of a second
                 for suite in judge.suites:
-                    suite.forget()  # or the second of two that fail alike would be diagnosed for nothing
+                    suite.cache.forget()  # or the second of two that fail alike would be diagnosed for nothing
                 judge.grade(work)
             return (cpu_s() - before) / 4 * 1000
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import prepare_suites
+from grader.grading.suites import prepare_suites
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
@@ -68,7 +68,7 @@ class Work:
             stubs, failed, _ = box.load(self.files, self.asks)
             assert failed is None
             for ask in self.asks:
-                names = frozenset(parameter.name for parameter in stubs[ask].parameters)
+                names = frozenset(parameter.name for parameter in stubs[ask].parameters or ())
                 box.call(ask, [check.arguments for check in self._bench.checks(ask, names)])
 
 

@@ -21,11 +21,12 @@ from unittest import mock
 import classes
 
 from grader.batch.store import ResultStore
+from grader.batch.task import rendered
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading import judge, runner
-from grader.grading.workshop import Workshop
-from grader.reports import files
+from grader.grading.engine import Engine
+from grader.grading.prepared import PreparedCourse
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
 
@@ -72,30 +73,27 @@ def _timed(owner: Any, name: str, label: str, spent: dict[str, float]) -> Any:
 def rows(*, quick: bool) -> list[tuple[str, str]]:
     """Milliseconds of each stage and their share."""
     count = 40 if quick else 300
-    workshop = Workshop(Course.at(classes.ROOT), classes.EXERCISES, Settings())
-    boxes = Zygote(workshop.course.hidden)
+    prepared = PreparedCourse(Course.at(classes.ROOT), classes.EXERCISES, Settings())
+    boxes = Zygote(prepared.course.hidden)
     spent: dict[str, float] = defaultdict(float)
-    grader = workshop.judge(boxes)
+    grader = Engine.over(prepared, boxes)
     path = classes.ROOT / "submissions/alice"
     for _ in range(10):
-        grader.grade(workshop.read(path))
+        grader.grade(path)
     with tempfile.TemporaryDirectory() as out, timed(spent):
         store = ResultStore(Path(out))
         store.open()
         started = time.perf_counter()
         for _ in range(count):
             read = time.perf_counter()
-            submission = workshop.read(path)
+            submission = grader.read(path)
             spent["reading it"] += time.perf_counter() - read
             card = grader.grade(submission)
             wrote = time.perf_counter()
-            texts = {suffix: render(card) for suffix, render in files().items()}
+            written = rendered(card)
             spent["scorecards rendered"] += time.perf_counter() - wrote
             wrote = time.perf_counter()
-            with mock.patch(
-                "grader.reports.files", lambda texts=texts: {s: lambda _, s=s: texts[s] for s in texts}
-            ):
-                store.keep(card, "key")
+            store.write(submission.name, written, "key")
             spent["scorecards written"] += time.perf_counter() - wrote
         whole = time.perf_counter() - started
     boxes.close()

@@ -21,8 +21,8 @@ import torch
 from grader.apps.training_progress import watched
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import prepare_descents
 from grader.grading.plan import limits_of
+from grader.grading.suites import prepare_descents
 from grader.grading.training import Trainer
 from grader.reports.wording import loss_rows
 from grader.sandbox.box import Box

@@ -28,8 +28,7 @@ from rich.console import Console
 from grader.apps.watch import screen
 from grader.apps.watch.save import Save, play
 from grader.course.course import Course
-from grader.course.settings import Settings
-from grader.grading.desk import Desk, open_desk
+from grader.grading.engine import Engine
 from grader.submissions import submission
 
 EX1, EX4 = "ex1_step_by_step", "ex4_training"
@@ -83,11 +82,11 @@ class Cost:
         return f"{self.cpu:.0f}, {self.wall:.0f}"
 
 
-class BoxPlan:
+class Student:
     """One person at a desk, who saves again and again."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
-        self.desk = desk
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
         self.folder = folder
         self.last: Save | None = None
         self._console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True)
@@ -95,10 +94,10 @@ class BoxPlan:
     def save(self, name: str, content: bytes) -> None:
         """Save a file, and have it graded and drawn."""
         (self.folder / name).write_bytes(content)
-        for suite in self.desk.judge.suites:
-            suite.forget()  # what one has just written comes back for the first time
-        work = submission.read(self.folder, self.desk.ids)
-        self.last = play(self.desk, work, self.last)
+        for suite in self.engine.judge.suites:
+            suite.cache.forget()  # what one has just written comes back for the first time
+        work = submission.read(self.folder, self.engine.ids)
+        self.last = play(self.engine, work, self.last)
         self._console.print(screen.page(self.last, "12:00:00"))
 
     def cost(self, name: str, contents: Iterator[bytes], count: int) -> Cost:
@@ -171,14 +170,14 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
         ("exercise 4 anew: 300 steps of training", f"{EX4}.py", sample("alice", EX4), all_anew),
     )
     found = []
-    with tempfile.TemporaryDirectory() as room, open_desk(course, (), Settings()) as desk:
+    with tempfile.TemporaryDirectory() as room, Engine(course, reuse=True) as engine:
         for number, (label, name, text, edits) in enumerate(box_plans):
             folder = Path(room, f"sitting{number}")
             folder.mkdir()
             if "beside" in label:
                 (folder / f"{EX4}.py").write_text(sample("alice", EX4))
             few = 3 if edits is all_anew else 1
-            cost = BoxPlan(desk, folder).cost(name, edits(text), count // few)
+            cost = Student(engine, folder).cost(name, edits(text), count // few)
             found.append((f"{label}: CPU ms, wall ms", str(cost)))
     found.append(
         (

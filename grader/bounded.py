@@ -1,4 +1,4 @@
-"""A memory that does not grow: what was worked out last is kept, what came first goes."""
+"""A dict of bounded size: what was put in last is kept, what came first goes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def one(key: Any, value: Any) -> int:
 
 
 class BoundedDict(dict[Key, Value]):
-    """A dict of a limited weight, in the order in which its items were put in.
+    """A dict of limited weight that drops its oldest items to make room.
+
+    Why not ``cachetools``: its caches look items up in Python, several times slower than a dict does, and raise an
+    error for an item that is too heavy to be kept.
 
     Args:
         limit: how much it holds at most; an item that is heavier by itself is not kept.
@@ -30,6 +33,13 @@ class BoundedDict(dict[Key, Value]):
         self._limit = limit
         self._weigh = weigh
         self._held = 0
+
+    def once(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The value kept under a key; made, and kept, where there is none."""
+        if key in self:
+            return self[key]
+        made = self[key] = make()
+        return made
 
     def __setitem__(self, key: Key, value: Value) -> None:
         if key in self:
@@ -47,6 +57,6 @@ class BoundedDict(dict[Key, Value]):
         super().__delitem__(key)
 
     def clear(self) -> None:
-        """Forget all of it."""
+        """Drop all items."""
         self._held = 0
         super().clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,10 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what our own marks mean."""
+    """Say what our own marks mean, and have Ctrl-C reach the programs that tests start."""
+    # A shell starts what runs in the background deaf to SIGINT, and everything below inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "wants(*tools): needs these tools of tests/wanted.py, or is skipped")
 
 

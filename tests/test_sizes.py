@@ -19,9 +19,7 @@ PUBLIC_METHODS = 12
 """Properties are counted, too: each is a word that a reader has to learn."""
 
 EXCEPTIONS = {
-    "grader.apps.cli": "the options of all commands stand in one file until each command has its own",
     "grader.checks.descent.DescentOracle": "one property for each thing that is drawn or derived for a descent",
-    "grader.hints.inquiry.Inquiry": "the one object that every hint family asks about a failed function",
 }
 """What may be larger, and why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_a_mark_asks_for_its_tools(request: pytest.FixtureRequest, monkeypatch: 
     request.node.add_marker(pytest.mark.wants("telescope"))
     with pytest.raises(pytest.skip.Exception, match="telescope"):
         pytest_runtest_setup(request.node)
+
+
+def test_ctrl_c_reaches_what_tests_start() -> None:
+    """Even where the tests themselves run in the background of a shell."""
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def test_a_tool_that_is_there_is_told() -> None:

@@ -66,6 +66,7 @@ TOOLS: Mapping[str, Tool] = {
         "apt-get install chromium",
     ),
     "jq": Tool(_first_of("jq"), "apt-get install jq"),
+    "mutmut": Tool(_module("mutmut"), "pip install '.[mutation]'"),
     "system python": Tool(
         lambda: shutil.which(PYTHON, path="/usr/bin:/usr/local/bin"),
         f"install {PYTHON} for all users, or run the tests by a Python that every user may run",

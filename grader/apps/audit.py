@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from grader.apps import template
 from grader.checks.suite import ExerciseSuite
-from grader.course.exercise import tensor_of
+from grader.course.exercise import Vanishing, tensor_of
+
+DECIDES = {
+    Vanishing.STEP: "random upstreams decide, and a stub must take one under which it does not",
+    Vanishing.VALUE: "zero is its value, however it was found",
+}
+"""What tells right from wrong where a gradient vanishes."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ def _witnesses(suite: ExerciseSuite) -> Iterator[Finding]:
     if agreed:
         cases = ", ".join(oracle.case.name for oracle in suite.oracles)
         yield Finding(exercise.id, "witnesses", True, f"{witnesses} agree on {agreed} gradients in {cases}")
-    for function in exercise.functions:
-        if function.descent is not None and not suite.faults.keys() & set(function.asks):
+    for function in exercise.training:
+        if not suite.faults.keys() & set(function.asks):
             message = f"{witnesses} agree on {', '.join(function.asks)} after {function.descent.steps} steps"
             yield Finding(exercise.id, "witnesses", True, message)
 
@@ -64,18 +70,15 @@ def _blind(suite: ExerciseSuite) -> Iterator[Finding]:
     asked = {tensor_of(ask) for ask in suite.exercise.gradients}
     for tensor in sorted(suite.blind.tensors & asked):
         yield Finding(
-            suite.exercise.id, "blind tensor", None, f"d{tensor} vanishes: {_decides(suite, tensor)}"
+            suite.exercise.id,
+            "blind tensor",
+            None,
+            f"d{tensor} vanishes: {DECIDES[suite.exercise.vanishing]}",
         )
     for tensor, line in sorted(suite.blind.paths):
         if tensor in asked:
             message = f"nothing flows into d{tensor} through {line}: random upstreams decide"
             yield Finding(suite.exercise.id, "blind path", None, message)
-
-
-def _decides(suite: ExerciseSuite, tensor: str) -> str:
-    """What tells right from wrong where a gradient vanishes."""
-    handed_upstreams = suite.exercise.function_of(f"d{tensor}").parameters is None
-    return "random upstreams decide" if handed_upstreams else "its rounding shows that it was derived"
 
 
 def _template(suite: ExerciseSuite) -> Finding:

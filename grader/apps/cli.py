@@ -22,6 +22,11 @@ from grader.errors import GraderError, UsageError
 
 INTERRUPTED = 130
 
+HELP_WANTED: tuple[type[click.ClickException], ...] = tuple(
+    getattr(click.exceptions, name) for name in ("NoArgsIsHelpError",) if hasattr(click.exceptions, name)
+)
+"""A command without what it needs, which shows its help; click before 8.2 shows it and ends with status 0."""
+
 
 class DefaultGroup(click.Group):
     """A group that takes anything but a command's name to be arguments of its default command."""
@@ -141,7 +146,7 @@ def doctor() -> None:
 
     Exit status: 0 strict isolation can be had here, 3 it cannot.
     """
-    from grader.apps.doctor import examine
+    from grader.apps.doctor import examine, examine_ends, timekeeping
     from grader.course.course import Course
     from grader.sandbox.open import Isolated, opener, require
 
@@ -156,6 +161,13 @@ def doctor() -> None:
             if layer.reason is not None:
                 console.say(f"{'':14} because {layer.reason}")
                 console.say(f"{'':14} to get it: {layer.remedy}")
+        for end in examine_ends(boxes):
+            closed = end.reason is None
+            console.say(
+                f"{end.name:14} {click.style('closed', fg='green') if closed else click.style('open', fg='red')}"
+                f"    {'' if closed else f'{end.threat}; '}takes {end.needs}"
+            )
+        console.say(timekeeping(boxes))
         require(boxes, "strict isolation cannot be had here: ")
     console.say("Strict isolation can be had here.")
 
@@ -226,6 +238,25 @@ def watch(path: Path, chosen: CourseOptions, settings: Settings) -> None:
     watch_submission(path, only=chosen.exercises, course=chosen.course, settings=settings)
 
 
+@cli.command("test")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
+)
+@click.option("-k", "expression", metavar="WORDS", help="Only gradients whose names fit, as pytest takes it.")
+@click.pass_context
+def run_tests(context: click.Context, paths: tuple[Path, ...], expression: str | None) -> None:
+    """Show each gradient of submissions as a test of pytest, and import nothing of theirs.
+
+    `pytest PATH` by itself runs what a folder tells it to: a conftest.py, tests, plugins named in a pytest.ini.
+    This does not.
+
+    Exit status: 0 every point earned, 1 points lost, 2 usage, 3 the grader's own fault.
+    """
+    from grader.apps.testing import run
+
+    context.exit(run(paths, expression))
+
+
 @cli.command("train")
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
 # As many losses as a box sends back, and not many more than fit beside them in the memory of one.
@@ -279,7 +310,7 @@ def main(args: Sequence[str] | None = None) -> None:
     try:
         with ended_in_order():
             status = cli.main(args, prog_name="grade", standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
+    except HELP_WANTED as error:
         error.show()
         status = UsageError.exit_status
     except click.ClickException as error:

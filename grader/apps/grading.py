@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grader.apps import console
 from grader.apps.options import ClassOptions, CourseOptions, OutputOptions, ReportOptions
 from grader.apps.process import quick_start
+from grader.apps.versions import untried
 from grader.course.settings import Settings
 from grader.errors import GraderError, UsageError
 from grader.grading.prepared import PreparedCourse
@@ -64,6 +65,8 @@ class Grading:
         Raises:
             GraderError: nothing could be graded.
         """
+        if (notice := untried()) is not None:
+            console.tell(notice)
         wanted = self._wanted(reporting) if reporting else None
         students = _students(self.of_class.roster)
         single = self.of_class.single

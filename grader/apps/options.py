@@ -66,6 +66,11 @@ HINTS = click.option(
     show_default=True,
     help="What a hint tells: the mistake, only its line, nothing.",
 )
+OWN_CASES = click.option(
+    "--own-cases",
+    is_flag=True,
+    help="Draw fresh cases for each submission: nothing that one is shown is of use to another.",
+)
 REFERENCE = click.option("--with-reference", is_flag=True, help="Take the instructor's solutions along.")
 
 
@@ -155,14 +160,15 @@ def _settings(
     time_limit: float | None = None,
     memory_limit: int | None = None,
     hints: str = "full",
+    own_cases: bool = False,
 ) -> Settings:
-    return Settings(seed, words, time_limit, memory_limit, hints)
+    return Settings(seed, words, time_limit, memory_limit, hints, own_cases)
 
 
 COURSE_OPTIONS = group("chosen", CourseOptions, EXERCISE, COURSE)
 CASE_SETTINGS = group("settings", _settings, SEED, WORDS)
 WATCH_SETTINGS = group("settings", _settings, SEED, WORDS, TIME_LIMIT)
-GRADE_SETTINGS = group("settings", _settings, SEED, WORDS, TIME_LIMIT, MEMORY_LIMIT, HINTS)
+GRADE_SETTINGS = group("settings", _settings, SEED, WORDS, TIME_LIMIT, MEMORY_LIMIT, HINTS, OWN_CASES)
 OUTPUT_OPTIONS = group(
     "output",
     OutputOptions,

@@ -9,7 +9,14 @@ from pathlib import Path
 from torch import Tensor
 
 from grader.checks.cases import cases
-from grader.course.exercise import Exercise, Function, tensor_of
+from grader.course.exercise import (
+    Exercise,
+    Function,
+    GradientsFunction,
+    GradientStub,
+    TrainingFunction,
+    tensor_of,
+)
 from grader.course.forward import LOSS, Values
 from grader.errors import CourseError, UsageError
 
@@ -132,7 +139,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def _introduction(exercise: Exercise, values: Values) -> str:
-    if all(function.parameters is not None for function in exercise.functions):
+    if not any(isinstance(function, GradientStub) for function in exercise.functions):
         return _wrapped(WHOLE_FUNCTIONS.format(title=exercise.title + "."))
     forward = exercise.forward
     names = f"every value of the forward pass ({', '.join(forward.names[:-1])})"
@@ -153,18 +160,19 @@ def _wrapped(text: str) -> str:
 
 
 def _function(exercise: Exercise, function: Function, values: Values) -> str:
-    if function.descent is not None:
-        trains, batch = (", ".join(names) for names in (function.descent.trains, function.descent.batch))
-        return TRAINS.format(name=function.name, trains=trains, batch=batch)
-    if function.parameters is None:
-        return _stub(exercise, function.name, values)
-    shapes = (f"    {name:<9}{tuple(values[name].shape)}" for name in map(tensor_of, function.asks))
-    return GRADIENTS.format(
-        name=function.name,
-        parameters=", ".join(function.parameters),
-        returns=function.returns,
-        shapes="\n".join(shapes),
-    )
+    match function:
+        case TrainingFunction(descent=descent):
+            trains, batch = (", ".join(names) for names in (descent.trains, descent.batch))
+            return TRAINS.format(name=function.name, trains=trains, batch=batch)
+        case GradientsFunction(parameters=parameters, returns=returns):
+            shapes = (f"    {name:<9}{tuple(values[name].shape)}" for name in map(tensor_of, function.asks))
+            return GRADIENTS.format(
+                name=function.name,
+                parameters=", ".join(parameters),
+                returns=returns,
+                shapes="\n".join(shapes),
+            )
+    return _stub(exercise, function.name, values)
 
 
 def _stub(exercise: Exercise, ask: str, values: Values) -> str:

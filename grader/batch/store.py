@@ -22,6 +22,7 @@ import errno
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -111,7 +112,7 @@ class ResultStore:
 
     def path(self, name: str, suffix: str) -> Path:
         """Where a submission's file of one format is."""
-        return self.out / f"{stem(name)}{suffix}"
+        return self.out / _on_disk(f"{stem(name)}{suffix}")
 
     def knows(self, name: str) -> bool:
         """Whether there is any record of a submission, under whatever key."""
@@ -217,7 +218,7 @@ class ResultStore:
         Raises:
             UsageError: the file that is locked cannot be opened or locked.
         """
-        path = self.out / RECORDS / LOCKS / f"{stem(name)}.lock"
+        path = self.out / RECORDS / LOCKS / _on_disk(f"{stem(name)}.lock")
         # A lock of one's own for each claim, so that two threads exclude each other as two processes do.
         lock = FileLock(path, mode=0o644, thread_local=False)
         try:
@@ -246,7 +247,7 @@ class ResultStore:
         return whole if is_whole else None
 
     def _record_path(self, name: str) -> Path:
-        return self.out / RECORDS / f"{stem(name)}.json"
+        return self.out / RECORDS / _on_disk(f"{stem(name)}.json")
 
     def _record(self, name: str) -> Record | None:
         """A submission's record, None where there is none that can be read."""
@@ -254,6 +255,11 @@ class ResultStore:
             found = Record(**json.loads(self._record_path(name).read_bytes()))
             return Record(str(found.key), dict(found.files.items()), str(found.signature))
         return None
+
+
+def _on_disk(name: str) -> str:
+    """A file's name in UTF-8, also where Python was told that names on disk are in a poorer encoding."""
+    return os.fsdecode(name.encode("utf-8", "replace"))
 
 
 def stem(name: str) -> str:

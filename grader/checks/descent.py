@@ -1,8 +1,8 @@
-"""The truth about a descent: the same steps made by autograd, and how far rounding may carry a right one.
+"""What a descent should come to: the same steps made by autograd, and how far rounding may carry a right one.
 
-As for a single gradient (see :mod:`grader.checks.oracle`) the truth is autograd's in float64, and the envelope is
-measured: the descent is made again with every forward value, gradient and parameter disturbed by one float32
-rounding a step, and once more in float32. What rounding does to a descent grows along it, and is measured so.
+As for a single gradient (see :mod:`grader.checks.oracle`) what is expected is autograd's in float64, and the
+envelope is measured: the descent is made again with every forward value, gradient and parameter disturbed by one
+float32 rounding a step, and once more in float32. What rounding does to a descent grows along it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from grader.checks.cases import Case, draw_case
+from grader.checks.cases import Case, draw_start
 from grader.checks.check import Check
 from grader.checks.loss_curve import side
 from grader.checks.oracle import ROUNDING, ExpectedGradient
@@ -34,12 +34,19 @@ POOL = 1 << 18
 """How many random numbers a disturbed descent takes its noise from, again and again."""
 
 DROP_SHARE = 0.01
-"""How far the drop of the loss may be from the true one, relatively; right ones stay within a millionth."""
+"""How far the drop of the loss may be from the expected one, relatively; right ones stay within a millionth."""
+
+WAY_SHARE = 0.75
+"""How far each parameter may end from where descent leads it, as a share of its way there.
+
+Steps on other batches end within some 0.6 of the way. A parameter that is left as it was is off by 1, and one that
+went in a direction of its own by more.
+"""
 
 
 @dataclass(frozen=True)
 class Band(ExpectedGradient):
-    """A truth with a band around it that is set and not measured; ``share`` of its scale is allowed."""
+    """An expected number with a band around it that is set and not measured; ``share`` of its scale is allowed."""
 
     share: float = DROP_SHARE
 
@@ -122,7 +129,7 @@ class Made:
 
 @dataclass(frozen=True)
 class DescentOracle:
-    """What a function that descends is given to do, and the truth about it.
+    """What a function that trains is given to do, and what is expected of it.
 
     Args:
         forward: the forward pass.
@@ -139,7 +146,7 @@ class DescentOracle:
     @cached_property
     def start(self) -> Case:
         """The case whose parameters it starts from."""
-        return draw_case(self.forward, self.descent.start, self.seed, self.words)
+        return draw_start(self.forward, self.descent.start, self.seed)
 
     @property
     def initial(self) -> tuple[Tensor, ...]:
@@ -176,7 +183,7 @@ class DescentOracle:
         )
 
     def checks(self, ask: str) -> tuple[Check, ...]:
-        """What one of the asks is held against, all from one call."""
+        """What one of the asks is compared with, all from one call."""
         name = f"{self.descent.steps} steps"
         arguments = self._offered
         if ask == LOSSES:
@@ -231,7 +238,11 @@ class DescentOracle:
         )
 
     def drop(self, called: Called) -> Answer:
-        """How far the loss on held-out windows came down, by the judge's own forward pass on what it got."""
+        """How far the loss on held-out windows came down, by the judge's own forward pass on what it got.
+
+        The loss can be brought down by other means than descent, such as a last layer fitted in closed form. So it
+        counts as not having come down where a parameter did not go the way of the descent.
+        """
         found = [parameter(place, called) for place in range(len(self.descent.trains))]
         ended = []
         for one, initial in zip(found, self.initial, strict=True):
@@ -240,7 +251,33 @@ class DescentOracle:
             if one.tensor.shape != initial.shape:
                 return Failed(Outcome.WRONG_SHAPE, "a parameter came back in another shape")
             ended.append(one.tensor)
-        return Returned((self.held_out(self.initial) - self.held_out(ended)).float())
+        drop = (self.held_out(self.initial) - self.held_out(ended)).float()
+        return Returned(torch.zeros(()) if drop.isfinite() and self.strayed(ended) else drop)
+
+    def strayed(self, ended: Sequence[Tensor]) -> tuple[str, ...]:
+        """The parameters that did not go the way of the descent, not even roughly.
+
+        Args:
+            ended: where the parameters ended, in their own shapes.
+        """
+        ways = zip(self.descent.trains, ended, self.initial, self._ways, strict=True)
+        return tuple(
+            name
+            for name, end, start, way in ways
+            # Written so that a NaN counts as astray.
+            if not way.vanishes
+            and not (end.double() - start.double() - way.precise).norm() <= WAY_SHARE * way.precise.norm()
+        )
+
+    @cached_property
+    def _ways(self) -> tuple[ExpectedGradient, ...]:
+        """From where each parameter starts to where it should end; rounding alone moves some."""
+        places = range(len(self.initial))
+        starts = [tensor.double() for tensor in self.initial]
+        return tuple(
+            self._expected([run.parameters[place].double() - starts[place] for run in self._runs])
+            for place in places
+        )
 
     @cached_property
     def _drop(self) -> Band:

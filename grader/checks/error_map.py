@@ -16,7 +16,7 @@ ROWS, COLUMNS = 32, 64
 
 
 def worst(answer: Tensor | None, expected: ExpectedGradient) -> Worst | None:
-    """The entry furthest from the truth, NaN counting as furthest; None for a tensor without entries."""
+    """The entry furthest from what is expected, NaN counting as furthest; None for a tensor without entries."""
     if answer is None or not answer.numel():
         return None
     index = _index(int(_error(answer, expected).argmax()), answer.shape)
@@ -37,7 +37,7 @@ def error_map(answer: Tensor | None, expected: ExpectedGradient) -> ErrorMap | N
 
 
 def _error(answer: Tensor, expected: ExpectedGradient) -> Tensor:
-    """Each entry's distance from the truth, a number that is not finite as a very large one."""
+    """Each entry's distance from what is expected, a number that is not finite as a very large one."""
     return (answer.double() - expected.precise).abs().nan_to_num(nan=1e30, posinf=1e30)
 
 

@@ -1,6 +1,6 @@
-"""The truth about one case: every gradient, every path, and how far float32 rounding may carry a right answer.
+"""What is expected in one case: every gradient, every path, and how far float32 rounding may carry a right answer.
 
-The truth is autograd's, run in float64 on the case's inputs. The *envelope* of a gradient is measured, not
+Expected is autograd's gradient, run in float64 on the case's inputs. Its *envelope* is measured, not
 guessed: the same backward pass is run again with every forward value and every gradient disturbed by one
 float32 rounding, and the largest deviation is taken. A tolerance is a small multiple of it.
 
@@ -39,7 +39,7 @@ class ExpectedGradient:
     """One gradient (or one path's share of it) in one case.
 
     Args:
-        precise: the truth, float64.
+        precise: its value, float64.
         autograd: autograd's answer in float32, as the lecture compares with.
         envelope: the largest deviation float32 rounding was measured to cause, absolute.
     """
@@ -60,7 +60,7 @@ class ExpectedGradient:
 
     @cached_property
     def spread(self) -> float:
-        """How far autograd's float32 answer is from the truth."""
+        """How far autograd's float32 answer is from the value in float64."""
         return self.difference(self.autograd)
 
     @property
@@ -69,11 +69,11 @@ class ExpectedGradient:
         return self.scale <= self.tolerance
 
     def difference(self, answer: Tensor) -> float:
-        """The largest distance of an answer of the same shape from the truth; NaN where one is NaN."""
+        """The largest distance of an answer of the same shape from what is expected; NaN where one is NaN."""
         return float((answer.double() - self.precise).abs().max()) if answer.numel() else 0.0
 
     def admits(self, answer: Tensor) -> bool:
-        """Whether an answer of the same shape is the truth up to rounding."""
+        """Whether an answer of the same shape is right up to rounding."""
         # Written so that a NaN, which compares false, is refused.
         return bool(((answer.double() - self.precise).abs() <= self.tolerance).all())
 
@@ -94,7 +94,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Oracle:
-    """The truth about one case.
+    """What is expected in one case.
 
     Args:
         case: the case.
@@ -107,7 +107,7 @@ class Oracle:
 
     @cached_property
     def expected(self) -> Mapping[str, ExpectedGradient]:
-        """The truth of every gradient, by its tensor's name."""
+        """Every gradient, by its tensor's name."""
         disturbed = [run.gradients for run in self.disturbed]
         return _expected(self.precise.gradients, self._single.gradients, disturbed)
 
@@ -121,7 +121,7 @@ class Oracle:
         return found
 
     def random(self, drawn: Iterable[str], wanted: Iterable[str]) -> Mapping[str, ExpectedGradient]:
-        """The truth under random upstreams, worked out once.
+        """The gradients under random upstreams, worked out once.
 
         Args:
             drawn: the tensors ``a`` that enter the loss with a random ``r_a``.
@@ -198,7 +198,7 @@ def _gradients(loss: Tensor, values: Values, names: Sequence[str]) -> Mapping[st
 def _expected(
     precise: Mapping[str, Tensor], single: Mapping[str, Tensor], disturbed: Sequence[Mapping[str, Tensor]]
 ) -> Mapping[str, ExpectedGradient]:
-    """Each gradient's truth, from its value in float64, in float32, and in float64 with rounding."""
+    """Each expected gradient, from its value in float64, in float32, and in float64 with rounding."""
     return {
         name: ExpectedGradient(
             expected, single[name], float(max((run[name] - expected).abs().max() for run in disturbed))
@@ -219,7 +219,7 @@ class Blind:
 
     @classmethod
     def measure(cls, oracles: Iterable[Oracle]) -> Blind:
-        """What vanishes in every one of the cases, held against the rounding envelope."""
+        """What vanishes in every one of the cases, compared with the rounding envelope."""
         oracles = tuple(oracles)
         forward = oracles[0].case.forward
         names = list(oracles[0].expected)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grader
-from grader.course.exercise import SETTINGS, Exercise
+from grader.course.exercise import SETTINGS, Exercise, ExerciseFiles
 from grader.course.forward import did_you_mean
 from grader.errors import CourseError, UsageError
 
@@ -77,6 +77,10 @@ class Course:
         return tuple(sorted(path.parent.name for path in (self.root / EXERCISES).glob(f"*/{SETTINGS}")))
 
     @cached_property
+    def _files(self) -> ExerciseFiles:
+        return ExerciseFiles()
+
+    @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
         """Every exercise, by id.
 
@@ -94,7 +98,9 @@ class Course:
         """
         self.check(ids)
         return tuple(
-            Exercise.load(self.root / EXERCISES / name) for name in self.ids if not ids or name in ids
+            Exercise.load(self.root / EXERCISES / name, self._files)
+            for name in self.ids
+            if not ids or name in ids
         )
 
     def check(self, ids: Sequence[str]) -> None:

@@ -4,97 +4,39 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from grader.course.forward import LOSS, Forward, Step, did_you_mean
+from grader.course.forward import Forward, Step, did_you_mean
+from grader.course.functions import (
+    DESCENT,
+    DESCENT_ARGUMENTS,
+    LOSSES,
+    PARAMETERS,
+    CaseSettings,
+    Descent,
+    Function,
+    GradientsFunction,
+    GradientStub,
+    TrainingFunction,
+    Vanishing,
+    declared,
+    tensor_of,
+)
 from grader.errors import CourseError
+
+__all__ = [
+    "DESCENT", "DESCENT_ARGUMENTS", "LOSSES", "PARAMETERS", "SETTINGS", "CaseSettings", "Descent", "Exercise",
+    "Function", "GradientStub", "GradientsFunction", "TrainingFunction", "Vanishing", "tensor_of",
+]  # fmt: skip
 
 SETTINGS = "exercise.toml"
 TIME_LIMIT_S = 10.0
 MEMORY_LIMIT_MB = 1024
-
-
-@dataclass(frozen=True)
-class CaseSettings:
-    """One case to draw: its name, a fixed seed or None for the instructor's, and draw()'s arguments."""
-
-    name: str
-    seed: int | None
-    sizes: Mapping[str, float]
-
-
-LOSSES, PARAMETERS, DESCENT = "losses", "parameters", "descent"
-"""What a descent is graded by: the loss of each step, the parameters at its end, and how far it came down."""
-
-DESCENT_ARGUMENTS = ("parameters", "batches", "learning_rates")
-"""What a function that descends is called with."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """What somebody else reports for a whole training: ``by`` says who, and of which words."""
-
-    by: str
-    steps: int
-    training: float
-    validation: float
-
-
-@dataclass(frozen=True)
-class Descent:
-    """What a function that trains is given to do.
-
-    Args:
-        trains: the forward pass's inputs that are its parameters, in the order they are handed over.
-        batch: the forward pass's two other inputs: contexts, and the character that follows each.
-        steps: how many steps it makes.
-        held_out: how many windows no step has seen its result is judged on.
-        learning_rates: one for each equal part of the steps, so that a rate that is ignored shows.
-        start: the case whose parameters it starts from; its ``batch`` and ``block`` are those of each step.
-        published: what others report for a whole training, or None.
-    """
-
-    trains: tuple[str, ...]
-    batch: tuple[str, str]
-    steps: int
-    held_out: int
-    learning_rates: tuple[float, ...]
-    start: CaseSettings
-    published: Published | None
-
-    def rates(self, steps: int) -> list[float]:
-        """The learning rate of each of so many steps."""
-        return [self.learning_rates[step * len(self.learning_rates) // steps] for step in range(steps)]
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function a student writes, and what is graded of it.
-
-    Args:
-        name: its name.
-        places: for each ask, where it stands in what the function returns: (1, 0) is the first of the second,
-            () all of it.
-        parameters: the only names it may ask for, or None for what :meth:`Exercise.may_ask` says of a stub.
-        returns: what it returns in words, such as ``(loss, [dC, dW1])``; None for a stub's one tensor.
-        descent: what it has to train, where it trains.
-    """
-
-    name: str
-    places: Mapping[str, tuple[int, ...]]
-    parameters: tuple[str, ...] | None = None
-    returns: str | None = None
-    descent: Descent | None = None
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """What is graded of it."""
-        return tuple(self.places)
 
 
 @dataclass(frozen=True)
@@ -111,6 +53,9 @@ class Exercise:
         declared: functions that several asks belong to; every other ask has a stub of its own name.
         upstreams: the only gradients a stub may ask for, or None for all that lie nearer to the loss.
         signatures: parameters of a template's stub where those read off the forward pass do not suit.
+        vanishing: what is asked for where a gradient vanishes: by default the step; the value, where a function
+            is handed no gradient to start from.
+        why_zero: why a gradient vanishes, by ask: what to say of a right answer where the value is asked for.
         strict_shapes: whether a shape that differs by leading 1s is wrong.
         points: what each gradient is worth.
         time_limit_s: wall-clock seconds for one stub, all cases together.
@@ -128,6 +73,8 @@ class Exercise:
     declared: tuple[Function, ...]
     upstreams: tuple[str, ...] | None
     signatures: Mapping[str, tuple[str, ...]]
+    vanishing: Vanishing
+    why_zero: Mapping[str, str]
     strict_shapes: bool
     points: float
     time_limit_s: float
@@ -137,28 +84,39 @@ class Exercise:
     fresh: tuple[CaseSettings, ...]
 
     @classmethod
-    def load(cls, folder: Path) -> Exercise:
+    def load(cls, folder: Path, files: ExerciseFiles | None = None) -> Exercise:
         """Read an exercise's folder.
+
+        Args:
+            folder: the folder.
+            files: what was read already of the course's files, which exercises share; None for nothing.
 
         Raises:
             CourseError: settings that break their schema, gradients the forward pass does not have, or asked
                 for in an order that would hand out an answer before its question.
         """
-        settings = _settings(folder)
-        shared = _settings(folder.parent / settings["shares"]) if "shares" in settings else settings
+        files = files or ExerciseFiles()
+        settings = files.settings(folder)
+        shared = files.settings(folder.parent / settings["shares"]) if "shares" in settings else settings
         home = folder.parent / settings.get("shares", folder.name)
+        kinds = {about["kind"] for about in settings.get("functions", {}).values()}
+        is_handed_none = GradientsFunction.KIND in kinds
         exercise = cls(
             id=folder.name,
             title=settings["title"],
             folder=folder,
-            forward=Forward.load(home / "forward.py"),
+            forward=files.forward(home / "forward.py"),
             asks=tuple(settings["asks"]),
             declared=tuple(
-                _function(name, about, settings["asks"])
+                declared(name, about, settings["asks"])
                 for name, about in settings.get("functions", {}).items()
             ),
             upstreams=tuple(settings["upstreams"]) if "upstreams" in settings else None,
             signatures={name: tuple(names) for name, names in settings.get("signatures", {}).items()},
+            vanishing=Vanishing(
+                settings.get("vanishing", Vanishing.VALUE if is_handed_none else Vanishing.STEP)
+            ),
+            why_zero=settings.get("why_zero", {}),
             strict_shapes=settings.get("strict_shapes", False),
             points=settings.get("points", 1),
             time_limit_s=settings.get("time_limit_s", TIME_LIMIT_S),
@@ -171,14 +129,10 @@ class Exercise:
         return exercise
 
     @cached_property
-    def _known(self) -> Mapping[str, frozenset[str]]:
-        return {ask: frozenset(self._nearer(ask)) for ask in self.asks}
-
-    @cached_property
     def functions(self) -> tuple[Function, ...]:
         """The functions a student writes, in the order of what is graded of them."""
         owners = {ask: function for function in self.declared for ask in function.asks}
-        each = [owners.get(ask) or Function(ask, {ask: ()}) for ask in self.asks]
+        each = [owners.get(ask) or GradientStub(ask) for ask in self.asks]
         return tuple({function.name: function for function in each}.values())
 
     @cached_property
@@ -186,9 +140,13 @@ class Exercise:
         """The names of the functions a student writes."""
         return tuple(function.name for function in self.functions)
 
+    @cached_property
+    def _by_ask(self) -> Mapping[str, Function]:
+        return {ask: function for function in self.functions for ask in function.asks}
+
     def function_of(self, ask: str) -> Function:
         """The function an ask belongs to."""
-        return next(function for function in self.functions if ask in function.places)
+        return self._by_ask[ask]
 
     def function(self, name: str) -> Function:
         """The function of that name."""
@@ -197,21 +155,20 @@ class Exercise:
     @cached_property
     def gradients(self) -> tuple[str, ...]:
         """The asks that are gradients."""
-        return tuple(ask for function in self.functions if function.descent is None for ask in function.asks)
+        return tuple(ask for function in self.functions for ask in function.gradients)
+
+    @cached_property
+    def training(self) -> tuple[TrainingFunction, ...]:
+        """The functions that train."""
+        return tuple(function for function in self.functions if isinstance(function, TrainingFunction))
+
+    @cached_property
+    def _known(self) -> Mapping[str, frozenset[str]]:
+        return {ask: function.known(self) for ask, function in self._by_ask.items()}
 
     def known(self, ask: str) -> frozenset[str]:
-        """The tensors whose gradients the stub ``ask`` may ask for."""
+        """The tensors whose gradients the function of an ask may be handed."""
         return self._known[ask]
-
-    def _nearer(self, ask: str) -> Iterator[str]:
-        yield LOSS
-        if self.function_of(ask).parameters is not None:
-            return
-        if self.upstreams is not None:
-            yield from map(tensor_of, self.upstreams)
-        else:
-            yield from map(tensor_of, self.asks[: self.asks.index(ask)])
-            yield from self.forward.descendants(tensor_of(ask))
 
     def through(self, ask: str) -> tuple[Step, ...]:
         """The forward lines an ask goes back through, top to bottom; none for what is no gradient."""
@@ -221,19 +178,9 @@ class Exercise:
     def _through(self) -> Mapping[str, tuple[Step, ...]]:
         return {ask: self.forward.frontier(tensor_of(ask), self.known(ask)) for ask in self.gradients}
 
-    def signature(self, ask: str) -> tuple[str, ...]:
-        """The parameters a template's function starts with: the values on its lines, and their gradients."""
-        declared = self.function(ask).parameters
-        if declared is not None:
-            return declared
-        if ask in self.signatures:
-            return self.signatures[ask]
-        lines = self.through(ask)
-        uses = [name for line in lines for name in line.uses]
-        # The derivative of exp, tanh or a power is shortest in terms of the line's own result.
-        results = [line.name for line in lines if len(line.uses) == 1 and line.name != LOSS]
-        upstreams = [f"d{line.name}" for line in lines if line.name in self.known(ask) and line.name != LOSS]
-        return tuple(dict.fromkeys(uses + results + upstreams))
+    def signature(self, name: str) -> tuple[str, ...]:
+        """The parameters that the template of the function of that name starts with."""
+        return self.function(name).signature(self)
 
     def may_ask(self, name: str) -> tuple[str, ...]:
         """Every parameter name the function of that name may have."""
@@ -241,21 +188,18 @@ class Exercise:
 
     @cached_property
     def _parameters(self) -> Mapping[str, tuple[str, ...]]:
-        return {function.name: self._parameters_of(function) for function in self.functions}
-
-    def _parameters_of(self, function: Function) -> tuple[str, ...]:
-        if function.parameters is not None:
-            return function.parameters
-        return self.forward.names + tuple(f"d{tensor}" for tensor in self.known(function.name))
+        return {function.name: function.may_ask(self) for function in self.functions}
 
     def _check(self, path: Path) -> None:
         for function in self.declared:
-            _check_function(path, function, self)
+            for problem in function.problems(self):
+                raise CourseError(f"{path}: functions.{function.name}{problem}")
         tensors = self.forward.names
         named = {
             "asks": self.gradients,
             "upstreams": self.upstreams or (),
             "signatures": tuple(self.signatures),
+            "why_zero": tuple(self.why_zero),
         }
         for key, asks in named.items():
             for ask in asks:
@@ -272,78 +216,53 @@ class Exercise:
                     )
 
 
-def tensor_of(gradient: str) -> str:
-    """The tensor a gradient belongs to: ``dprobs`` is that of ``probs``."""
-    return gradient.removeprefix("d")
-
-
-def _function(name: str, about: Mapping[str, Any], asks: Sequence[str]) -> Function:
-    """A declared function, from its settings."""
-    if about["kind"] == DESCENT:
-        start = CaseSettings(name, about.get("seed"), about["sizes"])
-        trains, batch, rates = (tuple(about[key]) for key in ("trains", "batch", "learning_rates"))
-        published = Published(**about["published"]) if "published" in about else None
-        descent = Descent(trains, batch, about["steps"], about["held_out"], rates, start, published)
-        places: dict[str, tuple[int, ...]] = {ask: () for ask in asks if ask in (LOSSES, PARAMETERS, DESCENT)}
-        return Function(name, places, DESCENT_ARGUMENTS, "the loss of each step", descent)
-    places = {ask: place for ask, place in _places(about["returns"]) if ask in asks}
-    return Function(
-        name,
-        dict(sorted(places.items(), key=lambda item: asks.index(item[0]))),
-        tuple(about["parameters"]),
-        _in_words(about["returns"], "()"),
-    )
-
-
-def _places(returns: Sequence[Any], above: tuple[int, ...] = ()) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Each name in a tree of names, and where it stands."""
-    for position, item in enumerate(returns):
-        place = (*above, position)
-        if isinstance(item, str):
-            yield item, place
-        else:
-            yield from _places(item, place)
-
-
-def _in_words(returns: Sequence[Any], brackets: str = "[]") -> str:
-    """A tree of names as Python writes it: a tuple of names and lists."""
-    items = (item if isinstance(item, str) else _in_words(item) for item in returns)
-    return f"{brackets[0]}{', '.join(items)}{brackets[1]}"
-
-
-def _check_function(path: Path, function: Function, exercise: Exercise) -> None:
-    """Hold a declared function to its exercise.
-
-    Raises:
-        CourseError: nothing is graded of it, it asks for what there is not, or it trains without words.
-    """
-    key = f"{path}: functions.{function.name}"
-    if not function.asks:
-        raise CourseError(f"{key}: expected some of what it returns among the asks, found none")
-    inputs, descent = exercise.forward.inputs, function.descent
-    if descent is None:
-        for name in function.parameters or ():
-            if name not in exercise.forward.names:
-                near = did_you_mean(name, exercise.forward.names)
-                raise CourseError(f"{key}.parameters: expected forward values, found {name!r}{near}")
-    elif sorted(descent.trains + descent.batch) != sorted(inputs):
-        raise CourseError(f"{key}: expected trains and batch to be the inputs {', '.join(inputs)}")
-    elif exercise.words is None:
-        raise CourseError(f"{key}: expected words in [data] to train on, found none")
-
-
 def _case(name: str, settings: Mapping[str, Any]) -> CaseSettings:
     return CaseSettings(name, settings.get("seed"), settings["sizes"])
 
 
-@cache
+@dataclass
+class ExerciseFiles:
+    """Settings and forward passes, each read once: exercises share them. Its owner makes it anew after an edit."""
+
+    _settings: dict[Path, Mapping[str, Any]] = field(default_factory=dict)
+    _forwards: dict[Path, Forward] = field(default_factory=dict)
+
+    def settings(self, folder: Path) -> Mapping[str, Any]:
+        """The settings in an exercise's folder.
+
+        Raises:
+            CourseError: they cannot be read, or break their schema.
+        """
+        if folder not in self._settings:
+            self._settings[folder] = _settings(folder)
+        return self._settings[folder]
+
+    def forward(self, path: Path) -> Forward:
+        """The forward pass in a file.
+
+        Raises:
+            CourseError: it cannot be read or run, or breaks the form.
+        """
+        if path not in self._forwards:
+            self._forwards[path] = Forward.load(path)
+        return self._forwards[path]
+
+
 def _settings(folder: Path) -> Mapping[str, Any]:
     path = folder / SETTINGS
     try:
-        settings = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except OSError as error:
         raise CourseError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CourseError(f"{path}: expected TOML: {error}") from error
+    return _read(path, text)
+
+
+def _read(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise CourseError(f"{path}: expected TOML: {error}") from error
     _validate(path, settings)
     if "shares" not in settings:

@@ -13,7 +13,7 @@ import difflib
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from grader.errors import CourseError
 
 LOSS = "loss"
+
 
 Values = dict[str, Any]
 """Forward values by name: tensors, and plain numbers such as the batch size ``n``."""
@@ -50,17 +51,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Forward:
-    """A forward pass as a specification: its inputs and its steps, top to bottom."""
+    """A forward pass as a specification: its inputs and its steps, top to bottom.
+
+    Args:
+        path: its file.
+        inputs: the names of its arguments.
+        steps: its lines.
+        text: all that stands in the file; two forward passes with the same text are the same.
+        module: what the file defines, by name.
+    """
 
     path: Path
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
+    text: str = field(repr=False)
     module: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
-    @cache
     def load(cls, path: Path) -> Forward:
-        """Read the forward pass in a file, once per run: exercises share it.
+        """Read the forward pass in a file.
 
         Args:
             path: a Python file with a function ``forward`` in the form this module describes.
@@ -70,16 +79,12 @@ class Forward:
                 and says what to write instead.
         """
         try:
-            source = path.read_text("utf-8")
-            tree = ast.parse(source, str(path))
-            module = runpy.run_path(str(path))
+            text = path.read_text("utf-8")
         except OSError as error:
             raise CourseError(f"{path}: cannot be read: {error.strerror}") from error
-        except SyntaxError as error:
-            raise CourseError(f"{path}:{error.lineno}: {error.msg}") from error
-        except Exception as error:
-            raise CourseError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
-        return _Reader(path, source, module).read(tree)
+        except UnicodeDecodeError as error:
+            raise CourseError(f"{path}: expected UTF-8: {error}") from error
+        return _load(path, text)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -147,6 +152,17 @@ class Forward:
         return values
 
 
+def _load(path: Path, text: str) -> Forward:
+    try:
+        tree = ast.parse(text, str(path))
+        module = runpy.run_path(str(path))
+    except SyntaxError as error:
+        raise CourseError(f"{path}:{error.lineno}: {error.msg}") from error
+    except Exception as error:
+        raise CourseError(f"{path}: cannot be run: {type(error).__name__}: {error}") from error
+    return _Reader(path, text, module).read(tree)
+
+
 @dataclass
 class _Reader:
     """Reads one file's syntax tree into a :class:`Forward`, or says which line breaks the form."""
@@ -162,7 +178,7 @@ class _Reader:
         if not steps or steps[-1].name != LOSS:
             last = steps[-1].name if steps else "nothing"
             raise self._broken(function, f"the last assignment must be `{LOSS} = ...`, found {last}")
-        return Forward(self.path, inputs, steps, self.module)
+        return Forward(self.path, inputs, steps, self.source, self.module)
 
     def _function(self, tree: ast.Module) -> ast.FunctionDef:
         for node in tree.body:

@@ -1,9 +1,9 @@
-"""What became of a function the last time, where nothing that it can notice has changed since.
+"""Reuse the result of a function if nothing that it can notice has changed since it was graded.
 
-Who works at one file saves it again and again, and most of it stays as it was. A function's answers follow from
-its own text, from what it mentions, and from what runs when the file is imported; where a file holds something
-through which its functions could reach each other unseen, from all of the file. For whoever grades others
-nothing is remembered: their work is asked in full.
+People save one file again and again, and most of it stays as it was. A function's answers follow from its own
+text, from what it mentions, and from what runs when the file is imported; where a file holds something through
+which its functions could reach each other unseen, from all of the file. Only one's own work is graded in this way:
+when others are graded, every function is called.
 """
 
 from __future__ import annotations
@@ -71,21 +71,23 @@ class FunctionFingerprint:
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of one function.
+    """The result of one function.
 
     Args:
-        look: how it looked.
+        fingerprint: the function as it stood.
         gradients: what was graded of it.
         descent: the steps it is graded by, where it trains.
     """
 
-    look: FunctionFingerprint
+    fingerprint: FunctionFingerprint
     gradients: tuple[Gradient, ...]
     descent: Training | None
 
-    def fits(self, look: FunctionFingerprint) -> bool:
-        """Whether it holds for the function as it looks now; what quotes lines, only where they did not move."""
-        return self.look.places == look.places or all(gradient.error is None for gradient in self.gradients)
+    def fits(self, fingerprint: FunctionFingerprint) -> bool:
+        """Whether it holds for the function as it stands now; what quotes lines, only where they did not move."""
+        return self.fingerprint.places == fingerprint.places or all(
+            gradient.error is None for gradient in self.gradients
+        )
 
     def moved(self, line: int) -> Kept:
         """The same, of a function that begins on another line."""
@@ -101,22 +103,25 @@ class Reusable:
     """What is known of one submission before anything of it is run.
 
     Args:
-        looks: how its functions look, by exercise.
-        known: those that are as they were, with the lines they stand on now.
+        fingerprints: its functions as they stand, by exercise.
+        known: the results of those that are as they were, with the lines they stand on now.
     """
 
-    looks: Mapping[str, Mapping[str, FunctionFingerprint]] = field(default_factory=dict)
+    fingerprints: Mapping[str, Mapping[str, FunctionFingerprint]] = field(default_factory=dict)
     known: Mapping[Place, Kept] = field(default_factory=dict)
 
     def apart(self, exercises: Iterable[str]) -> frozenset[Place]:
         """The functions of some files that no other can reach; none where one of the files may hide a way."""
-        found = {name: self.looks[name] for name in exercises if name in self.looks}
-        if not all(look.is_plain for own in found.values() for look in own.values()) or not all(
+        found = {name: self.fingerprints[name] for name in exercises if name in self.fingerprints}
+        if not all(fingerprint.is_plain for own in found.values() for fingerprint in own.values()) or not all(
             found.values()
         ):
             return frozenset()
         return frozenset(
-            (exercise, n) for exercise, own in found.items() for n, look in own.items() if look.apart
+            (exercise, n)
+            for exercise, own in found.items()
+            for n, fingerprint in own.items()
+            if fingerprint.apart
         )
 
     def gradients(self, exercise: str) -> Mapping[str, Gradient]:
@@ -132,43 +137,43 @@ class Reusable:
 
 @dataclass(frozen=True)
 class FunctionCache:
-    """The functions graded last, by their looks."""
+    """The results of the functions graded last, by their fingerprints."""
 
     _kept: dict[tuple[str, str, bytes], Kept] = field(default_factory=BoundedDict, repr=False)
 
-    def recollect(self, files: Iterable[tuple[Exercise, Source]]) -> Reusable:
+    def reusable(self, files: Iterable[tuple[Exercise, Source]]) -> Reusable:
         """What is known of a submission, of its file for each exercise."""
-        seen = {exercise.id: looks(source, exercise.stubs) for exercise, source in files}
-        known = (found for name, own in seen.items() for found in self._recall(name, own))
+        seen = {exercise.id: fingerprints(source, exercise.stubs) for exercise, source in files}
+        known = (found for name, own in seen.items() for found in self._known(name, own))
         return Reusable(seen, dict(known))
 
-    def _recall(
-        self, exercise: str, looks: Mapping[str, FunctionFingerprint]
+    def _known(
+        self, exercise: str, fingerprints: Mapping[str, FunctionFingerprint]
     ) -> Iterator[tuple[Place, Kept]]:
-        for name, look in looks.items():
-            kept = self._kept.get((exercise, name, look.meaning))
-            if kept is not None and kept.fits(look):
-                yield (exercise, name), kept.moved(look.line)
+        for name, fingerprint in fingerprints.items():
+            kept = self._kept.get((exercise, name, fingerprint.meaning))
+            if kept is not None and kept.fits(fingerprint):
+                yield (exercise, name), kept.moved(fingerprint.line)
 
     def keep(
         self,
         exercise: Exercise,
-        remembered: Reusable,
+        reusable: Reusable,
         gradients: Iterable[Gradient],
         descent: Training | None,
     ) -> None:
-        """Remember what became of the functions of an exercise, by what was graded of them."""
+        """Keep the results of the functions of an exercise, by what was graded of them."""
         by_name = {gradient.name: gradient for gradient in gradients}
-        for name, look in remembered.looks.get(exercise.id, {}).items():
+        for name, fingerprint in reusable.fingerprints.get(exercise.id, {}).items():
             function = exercise.function(name)
             graded = tuple(by_name[ask] for ask in function.asks)
-            if all(g.line == look.line and g.outcome not in FLEETING for g in graded):
-                trained = descent if function.descent is not None else None
-                self._kept[exercise.id, name, look.meaning] = Kept(look, graded, trained)
+            if all(g.line == fingerprint.line and g.outcome not in FLEETING for g in graded):
+                trained = descent if function in exercise.training else None
+                self._kept[exercise.id, name, fingerprint.meaning] = Kept(fingerprint, graded, trained)
 
 
-def looks(source: Source, names: Iterable[str]) -> Mapping[str, FunctionFingerprint]:
-    """The looks of those functions of a file that are plain functions; none of a file that cannot be parsed.
+def fingerprints(source: Source, names: Iterable[str]) -> Mapping[str, FunctionFingerprint]:
+    """The fingerprints of a file's functions, as far as they are plain ones; none if it cannot be parsed.
 
     Args:
         source: the file.
@@ -176,7 +181,7 @@ def looks(source: Source, names: Iterable[str]) -> Mapping[str, FunctionFingerpr
     """
     try:
         module = _Module.read(source)
-        return {name: module.look(name) for name in names if module.defines(name)}
+        return {name: module.fingerprint(name) for name in names if module.defines(name)}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
 
@@ -221,8 +226,8 @@ class _Module:
         found = self.binders.get(name, ())
         return bool(found) and all(isinstance(self.body[index], ast.FunctionDef) for index in found)
 
-    def look(self, name: str) -> FunctionFingerprint:
-        """The look of one function: what it mentions, or all of the file where others may reach it."""
+    def fingerprint(self, name: str) -> FunctionFingerprint:
+        """The fingerprint of one function: of what it mentions, or of all the file where others may reach it."""
         start = self.binders[name][-1]
         taken = self._mentioned(start)
         apart = self.is_plain and all(_is_constant(self.body[index]) for index in taken)

@@ -1,36 +1,36 @@
-"""Conducts one submission from box to scorecard.
+"""Grade one submission, from its boxes to its scorecard.
 
-The judge alone knows the truth and writes the score. It has every function asked in order, the question before
-its answer, holds each part of an answer against the truth, and never lets one function's trouble reach another:
-upstreams are the true ones, and no function answers for what another did in its box.
+The judge alone knows the expected gradients and writes the score. It has every function asked in order, compares
+each part of an answer with what is expected, and keeps one function's trouble from the others: upstreams are the
+true ones, and no function answers for what another did in its box.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
 import grader
-from grader.checks.cases import RANDOM, cases
+from grader.checks.cases import RANDOM
 from grader.checks.compare import Verdict, measure
-from grader.checks.descent import DescentOracle
 from grader.checks.error_map import error_map, worst
-from grader.checks.oracle import Oracle
-from grader.checks.suite import ExerciseSuite, largest
-from grader.course.course import Course
+from grader.checks.suite import ExerciseSuite
+from grader.checks.witnesses import largest
 from grader.course.exercise import Exercise, Function
 from grader.course.settings import Settings
 from grader.grading.incremental import FunctionCache, Reusable
+from grader.grading.patience import Patience
 from grader.grading.placing import placed
 from grader.grading.plan import BoxPlan, box_plans
 from grader.grading.runner import FunctionResult, Runner
+from grader.grading.suites import own_suites
 from grader.hints import diagnose, reduced
 from grader.sandbox.answers import Failed
-from grader.sandbox.process import Opener
+from grader.sandbox.process import Limits, Opener
 from grader.scorecard.model import (
     SCHEMA_ID,
     CaseResult,
@@ -51,35 +51,6 @@ FRAGILE = "right for this loss, but not for other upstreams: it leans on what ha
 UNKNOWN = Difference(None, None)
 
 
-def prepare_suites(
-    course: Course, exercises: Sequence[Exercise], settings: Settings
-) -> tuple[ExerciseSuite, ...]:
-    """Draw the cases and gather the witnesses of some exercises.
-
-    Raises:
-        CourseError, UsageError: the course or the word list is broken.
-    """
-    made: dict[int, tuple[Oracle, ...]] = {}
-    suites = []
-    for exercise in exercises:
-        drawn = cases(exercise, settings.seed, settings.words)
-        oracles = made.setdefault(id(drawn), tuple(Oracle(case) for case in drawn))
-        suites.append(
-            ExerciseSuite(exercise, oracles, course.reference(exercise), prepare_descents(exercise, settings))
-        )
-    return tuple(suites)
-
-
-def prepare_descents(exercise: Exercise, settings: Settings) -> Mapping[str, DescentOracle]:
-    """What the functions of an exercise that descend are held against, by name; worked out when needed."""
-    words = settings.words or exercise.words
-    return {
-        function.name: DescentOracle(exercise.forward, function.descent, settings.seed, words)
-        for function in exercise.functions
-        if function.descent is not None and words is not None
-    }
-
-
 @dataclass(frozen=True)
 class Judge:
     """Grades submissions on some exercises of a course, one at a time.
@@ -89,7 +60,7 @@ class Judge:
         suites: what the exercises are graded with.
         settings: what the operator chose.
         exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
-        memory: what became of functions the last time, where one person's work is graded again and again.
+        memory: how functions did the last time, where one person's work is graded again and again.
     """
 
     opener: Opener
@@ -106,9 +77,12 @@ class Judge:
         """
         exercises = self.exercises or tuple(suite.exercise for suite in self.suites)
         work = interpret(submission.files, exercises)
-        remembered = self._recollection(work)
-        heard = dict(self._hear(work, remembered))
-        results = tuple(self._exercise(b, work.get(b.exercise.id), heard, remembered) for b in self.suites)
+        suites = {suite.exercise.id: suite for suite in self._suites(submission)}
+        reusable = self._reusable(work)
+        answers = dict(self._ask(suites, work, reusable))
+        results = tuple(
+            self._exercise(suite, work.get(name), answers, reusable) for name, suite in suites.items()
+        )
         return self._scorecard(submission, results)
 
     def refuse(self, submission: Submission, reason: str) -> Scorecard:
@@ -141,27 +115,42 @@ class Judge:
     def _plans(self) -> tuple[BoxPlan, ...]:
         return box_plans(self.suites, self.settings)
 
-    def _recollection(self, work: Mapping[str, Work]) -> Reusable:
+    def _suites(self, submission: Submission) -> tuple[ExerciseSuite, ...]:
+        """What a submission is graded with."""
+        if not self.settings.own_cases:
+            return self.suites
+        return own_suites(self.suites, self.settings, submission.digest)
+
+    def _reusable(self, work: Mapping[str, Work]) -> Reusable:
         if self.memory is None:
             return Reusable()
         sources = {name: one.handed_in.source for name, one in work.items()}
         found = ((suite.exercise, sources.get(suite.exercise.id)) for suite in self.suites)
-        return self.memory.recollect((exercise, source) for exercise, source in found if source is not None)
+        return self.memory.reusable((exercise, source) for exercise, source in found if source is not None)
 
-    def _hear(
-        self, work: Mapping[str, Work], remembered: Reusable
+    def _ask(
+        self, suites: Mapping[str, ExerciseSuite], work: Mapping[str, Work], reusable: Reusable
     ) -> Iterator[tuple[tuple[str, str], FunctionResult]]:
-        """What became of each function that is not remembered, by its exercise and its name."""
+        """The result of each function that is not known already, by its exercise and its name."""
+        patience = self._patience(suites)
         for plan in self._plans:
-            apart = remembered.apart(planned.suite.exercise.id for planned in plan.calls)
-            with Runner(self.opener, plan.limits, apart) as runner:
+            apart = reusable.apart(planned.exercise.id for planned in plan.calls)
+            with Runner(self.opener, plan.limits, patience[plan.limits], apart) as runner:
                 for planned in plan.calls:
-                    place = (planned.suite.exercise.id, planned.function.name)
-                    if place not in remembered.known:
-                        yield (
-                            place,
-                            self._function(planned.suite, planned.function, work.get(place[0]), runner),
-                        )
+                    suite, function = suites[planned.exercise.id], planned.function
+                    place = (planned.exercise.id, function.name)
+                    if place not in reusable.known:
+                        yield place, self._function(suite, function, work.get(place[0]), runner)
+
+    def _patience(self, suites: Mapping[str, ExerciseSuite]) -> Mapping[Limits, Patience]:
+        """The time that one submission has, of all functions that run under the same limits."""
+        needs: dict[Limits, dict[Hashable, Callable[[], float]]] = {}
+        for plan in self._plans:
+            for planned in plan.calls:
+                suite = suites[planned.exercise.id]
+                place = (planned.exercise.id, planned.function.name)
+                needs.setdefault(plan.limits, {})[place] = partial(suite.reference_s, planned.function)
+        return {limits: Patience(limits.time_limit_s, found) for limits, found in needs.items()}
 
     def _function(
         self, suite: ExerciseSuite, function: Function, work: Work | None, runner: Runner
@@ -181,18 +170,18 @@ class Judge:
         suite: ExerciseSuite,
         work: Work | None,
         every: Mapping[tuple[str, str], FunctionResult],
-        remembered: Reusable,
+        reusable: Reusable,
     ) -> ExerciseResult:
         exercise = suite.exercise
-        heard = {name: result for (owner, name), result in every.items() if owner == exercise.id}
-        known = remembered.gradients(exercise.id)
+        own = {name: result for (owner, name), result in every.items() if owner == exercise.id}
+        known = reusable.gradients(exercise.id)
         gradients = tuple(
-            known.get(ask) or self._gradient(suite, ask, heard[exercise.function_of(ask).name])
+            known.get(ask) or self._gradient(suite, ask, own[exercise.function_of(ask).name])
             for ask in exercise.asks
         )
-        descent = next(_descents(suite, heard), None) or remembered.descent(exercise.id)
+        descent = next(_trainings(suite, own), None) or reusable.descent(exercise.id)
         if self.memory is not None:
-            self.memory.keep(exercise, remembered, gradients, descent)
+            self.memory.keep(exercise, reusable, gradients, descent)
         if work is not None:
             gradients = tuple(placed(work, gradient, self.settings.hints) for gradient in gradients)
         graded = [gradient for gradient in gradients if gradient.score is not None]
@@ -207,34 +196,32 @@ class Judge:
             descent=descent,
         )
 
-    def _gradient(self, suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Gradient:
-        # A descent's witnesses take a while: they are not heard where no descent was handed in.
-        wanted = heard.stub is not None or ask in suite.exercise.gradients
+    def _gradient(self, suite: ExerciseSuite, ask: str, result: FunctionResult) -> Gradient:
+        # Some witnesses take a while: they are not asked where the function was not handed in.
+        wanted = result.stub is not None or not suite.of_ask(ask).is_costly
         fault = suite.fault(ask) if wanted else None
         if fault is not None:
-            heard = FunctionResult(Failed(Outcome.GRADER_FAULT, fault))
-        return report(suite, ask, heard, self.settings.hints)
+            result = FunctionResult(Failed(Outcome.GRADER_FAULT, fault))
+        return report(suite, ask, result, self.settings.hints)
 
 
-def report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str = "full") -> Gradient:
+def report(suite: ExerciseSuite, ask: str, result: FunctionResult, hints: str = "full") -> Gradient:
     """One ask's line in the scorecard; ``hints`` says how much its hint may tell.
 
     It is made once for all submissions of which the same came back from the same line.
     """
-    if heard.told is None or heard.stub is None:
-        return _report(suite, ask, heard.about(ask), hints).timed(heard.seconds)
-    key = (ask, hints, heard.stub.line, heard.told)
-    told = suite.reports.get(key)
-    if told is None:
-        told = suite.reports[key] = _report(suite, ask, heard.about(ask), hints)
-    return told.timed(heard.seconds)
+    if result.told is None or result.stub is None:
+        return _report(suite, ask, result.about(ask), hints).timed(result.seconds)
+    key = (ask, hints, result.stub.line, result.told)
+    told = suite.cache.report(key, lambda: _report(suite, ask, result.about(ask), hints))
+    return told.timed(result.seconds)
 
 
-def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -> Gradient:
+def _report(suite: ExerciseSuite, ask: str, result: FunctionResult, hints: str) -> Gradient:
     """The same, without the time it took."""
     exercise = suite.exercise
-    decided = heard.deciding
-    first = [(check, verdict) for check, verdict in heard.checks if check.call == 0]
+    decided = result.deciding
+    first = [(check, verdict) for check, verdict in result.checks if check.call == 0]
     answers = [verdict.tensor for _, verdict in first if verdict.tensor is not None]
     whole = bool(first) and len(answers) == len(first)
     autograd = (
@@ -242,8 +229,8 @@ def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -
         if whole
         else UNKNOWN
     )
-    shown = next((pair for pair in heard.checks if pair[1] is decided), None)
-    hint = diagnose(suite, ask, heard.checks, decided, heard.called[0] if heard.called else None)
+    shown = next((pair for pair in result.checks if pair[1] is decided), None)
+    hint = diagnose(suite, ask, result.checks, decided, result.called[0] if result.called else None)
     ours = decided.outcome is Outcome.GRADER_FAULT
     return Gradient(
         name=ask,
@@ -252,21 +239,21 @@ def _report(suite: ExerciseSuite, ask: str, heard: FunctionResult, hints: str) -
         max_score=exercise.points,
         exact=whole and all(verdict.exact for _, verdict in first),
         max_abs_diff=autograd.max_abs_diff,
-        line=heard.stub.line if heard.stub else None,
+        line=result.stub.line if result.stub else None,
         seconds=0.0,
         autograd=autograd,
         reference=suite.reference_differences(ask, answers) if whole else None,
-        cases=tuple(_case_results(suite, ask, heard)),
+        cases=tuple(_case_results(suite, ask, result)),
         hint=reduced(hint, hints),
         error=decided.failure.fault if decided.failure else None,
         through=tuple(step.name for step in exercise.through(ask)),
-        shown_case=shown[0].name if shown else suite.planned(ask)[0][0],
-        expected_shape=tuple(shown[0].expected.precise.shape) if shown else suite.shape(ask),
+        shown_case=shown[0].name if shown else suite.of_ask(ask).planned(ask)[0][0],
+        expected_shape=tuple(shown[0].expected.precise.shape) if shown else suite.of_ask(ask).shape(ask),
         found_shape=decided.found_shape,
         worst=worst(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
         error_map=error_map(shown[1].tensor, shown[0].expected) if shown and _is_off(decided) else None,
-        notes=tuple(_notes(heard)),
-        output=heard.output,
+        notes=tuple(_notes(result)),
+        output=result.output,
     )
 
 
@@ -275,31 +262,31 @@ def _is_off(verdict: Verdict) -> bool:
     return verdict.tensor is not None and not verdict.outcome.scores
 
 
-def _case_results(suite: ExerciseSuite, ask: str, heard: FunctionResult) -> Iterator[CaseResult]:
-    for check, verdict in heard.checks:
+def _case_results(suite: ExerciseSuite, ask: str, result: FunctionResult) -> Iterator[CaseResult]:
+    for check, verdict in result.checks:
         yield CaseResult(
             check.name, verdict.outcome, verdict.difference, check.expected.tolerance, check.decides
         )
-    if not heard.checks:
-        outcome = heard.deciding.outcome
-        for position, (name, tolerance) in enumerate(suite.planned(ask)):
+    if not result.checks:
+        outcome = result.deciding.outcome
+        for position, (name, tolerance) in enumerate(suite.of_ask(ask).planned(ask)):
             yield CaseResult(name, Outcome.NOT_RUN if position else outcome, None, tolerance, True)
 
 
-def _descents(suite: ExerciseSuite, heard: Mapping[str, FunctionResult]) -> Iterator[Training]:
-    """The descents that came to an end, beside autograd's."""
-    for name, oracle in suite.descents.items():
-        called = heard[name].called if name in heard else ()
-        if called and not isinstance(called[0].answer, Failed):
-            yield oracle.told(called[0], heard[name].seconds)
+def _trainings(suite: ExerciseSuite, results: Mapping[str, FunctionResult]) -> Iterator[Training]:
+    """What was trained, of the functions that came to an end."""
+    for name, result in results.items():
+        made = suite.of(suite.exercise.function(name)).trained(result.called, result.seconds)
+        if made is not None:
+            yield made
 
 
-def _notes(heard: FunctionResult) -> Iterator[str]:
-    decided = heard.deciding
+def _notes(result: FunctionResult) -> Iterator[str]:
+    decided = result.deciding
     if decided.failure is not None and decided.failure.fault is None:
         yield decided.failure.message
-    yield from dict.fromkeys(note for _, verdict in heard.checks for note in verdict.notes)
-    for check, verdict in heard.checks:
+    yield from dict.fromkeys(note for _, verdict in result.checks for note in verdict.notes)
+    for check, verdict in result.checks:
         if (
             check.name == RANDOM
             and not check.decides

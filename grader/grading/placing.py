@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from grader.hints import reduced
+from grader.hints.text import quoted_names
 from grader.scorecard.model import Gradient, Hint
 from grader.submissions.notebooks.stubs import Work
 
@@ -42,7 +42,6 @@ def placed(work: Work, gradient: Gradient, hints: str) -> Gradient:
 
 def _in_own_names(hint: Hint, own: Mapping[str, str]) -> Iterator[str]:
     """What the author calls the values that a hint speaks of."""
-    quoted = " ".join([*re.findall(r"`([^`]*)`", hint.message), hint.forward_line or ""])
-    named = [name for name in own if re.search(rf"(?<!\w)d?{re.escape(name)}(?!\w)", quoted)]
+    named = list(quoted_names(hint, own))
     if named:
         yield f"in your names: {', '.join(f'{name} is {own[name]}' for name in named)}"

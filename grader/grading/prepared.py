@@ -54,7 +54,7 @@ class PreparedCourse:
     @cached_property
     def suites(self) -> tuple[ExerciseSuite, ...]:
         """The checks of each exercise, with the cases drawn and their expected gradients worked out."""
-        from grader.grading.judge import prepare_suites
+        from grader.grading.suites import prepare_suites
 
         with one_thread():
             return prepare_suites(self.course, self.exercises, self.settings)

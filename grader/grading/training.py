@@ -21,7 +21,7 @@ from torch import Tensor
 from grader.checks.descent import Autograd, DescentOracle, Made, parameters
 from grader.checks.loss_curve import UNKNOWN, side
 from grader.course.course import Course
-from grader.course.exercise import PARAMETERS, Exercise, Function
+from grader.course.exercise import PARAMETERS, Exercise, TrainingFunction
 from grader.course.settings import Settings
 from grader.errors import SubmissionError, UsageError
 from grader.grading.network import Network
@@ -113,7 +113,7 @@ class Trainer:
         """
         chosen, function = _trains(course, exercise)
         words = settings.words or chosen.words
-        assert function.descent is not None and words is not None, "checked when the exercise was loaded"
+        assert words is not None, "checked when the exercise was loaded"
         graded = limits_of(settings, chosen)
         time_limit_s = time_limit_s or graded.time_limit_s * max(1.0, steps / function.descent.steps)
         return cls(
@@ -156,10 +156,10 @@ class Trainer:
             raise SubmissionError(f"{self.source.filename}: expected a function {self.function}, found none")
 
 
-def _trains(course: Course, wanted: str | None) -> tuple[Exercise, Function]:
+def _trains(course: Course, wanted: str | None) -> tuple[Exercise, TrainingFunction]:
     """The exercise that trains, and the function that does."""
     exercises = course.select((wanted,) if wanted else ())
-    found = [(e, f) for e in exercises for f in e.functions if f.descent is not None]
+    found = [(exercise, function) for exercise in exercises for function in exercise.training]
     if len(found) != 1:
         what = ", ".join(exercise.id for exercise, _ in found) or "none"
         raise UsageError(

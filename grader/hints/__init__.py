@@ -1,14 +1,17 @@
-"""Why an answer is wrong: hypotheses made from the forward pass, held against what a student returned.
+"""Why an answer is wrong: hypotheses made from the forward pass, compared with what a student returned.
 
-Each file in ``families`` holds one family of hypotheses and the words for it. They are asked in the order of
-their ``ORDER``; the first explanation that is the student's answer, within the check's tolerance, in every
-case that decides is the hint. A hint is never a guess: where nothing explains all the cases, only what is
-plain is said.
+Each file in ``families`` holds one family of hypotheses and its texts; another package adds one with an entry
+point of the group ``backprop_grader.hints`` that leads to such a module. Families are asked in the order of their
+``ORDER``. The hint is the first explanation that equals the student's answer, within the check's tolerance, in
+every case that decides. A hint is never a guess: where nothing explains all the cases, it says only where to look.
+
+A hint never costs a score: a family that raises is logged and left out.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +22,7 @@ from typing import Protocol, cast
 
 import torch
 
+from grader import plugins
 from grader.checks.check import Check
 from grader.checks.compare import Verdict
 from grader.checks.suite import ExerciseSuite
@@ -26,8 +30,11 @@ from grader.course.exercise import tensor_of
 from grader.hints import descent, families
 from grader.hints.inquiry import Inquiry, Knowledge
 from grader.hints.text import Flaw, kinds
+from grader.plugins import PluginError
 from grader.sandbox.answers import Called
 from grader.scorecard.model import Hint, Outcome
+
+_log = logging.getLogger("grader.hints")
 
 SILENT = frozenset(
     {
@@ -40,11 +47,11 @@ SILENT = frozenset(
         Outcome.GRADER_FAULT,
     }
 )
-"""Outcomes that speak for themselves."""
+"""Outcomes that need no hint."""
 
 
 GUESSES = 99
-"""From this place on, families say where to look and not what the mistake is."""
+"""Families from this ``ORDER`` on say where to look, not what the mistake is."""
 
 
 class Level(StrEnum):
@@ -56,13 +63,13 @@ class Level(StrEnum):
 
 
 class Family(Protocol):
-    """What a file in ``families`` offers."""
+    """What a module in ``families`` has, and a plugin's."""
 
     ORDER: int
-    """Families are asked in this order."""
+    """When this family is asked: small numbers first; from :data:`GUESSES` on it says only where to look."""
 
     def explain(self, inquiry: Inquiry) -> Iterator[Hint | Flaw]:
-        """Every hint of this family that explains the answer, best first; or a flaw that hides other mistakes."""
+        """Yield every hint that explains the answer, best first, or a flaw that may hide other mistakes."""
         ...
 
 
@@ -76,16 +83,30 @@ def diagnose(
     """Say why an answer is wrong.
 
     Args:
-        suite: the exercise's bench.
+        suite: the exercise's checks.
         ask: what was asked, such as ``dprobs``.
-        tried: the function's calls and what became of them.
-        decided: the verdict that decides; a descent's hint follows from it.
-        called: what came back from a descent, None where the box died in it or nothing was called.
+        tried: the checks of this gradient that were made, and the verdict on each.
+        decided: the verdict that decides; needed for a function that trains.
+        called: what came back from a function that trains, None where its box died or nothing was called.
 
     Returns:
-        The best explanation, or None for a right answer, for an outcome that speaks for itself, and where
-        nothing can be said for certain.
+        The best explanation. None for a right answer, for an outcome that needs no hint, where nothing can be
+        said for certain, and where looking for an explanation failed, which is logged to ``grader.hints``.
     """
+    try:
+        return _diagnosed(suite, ask, tried, decided, called)
+    except Exception:
+        _log.exception("the hint for %s of %s failed; it is graded without one", ask, suite.exercise.id)
+        return None
+
+
+def _diagnosed(
+    suite: ExerciseSuite,
+    ask: str,
+    tried: Sequence[tuple[Check, Verdict]],
+    decided: Verdict | None,
+    called: Called | None,
+) -> Hint | None:
     oracle = suite.descents.get(suite.exercise.function_of(ask).name)
     if oracle is not None:
         return descent.explain(oracle, ask, decided, called) if decided is not None else None
@@ -94,14 +115,14 @@ def diagnose(
     inquiry = Inquiry(Knowledge.of(suite), ask, tuple(tried))
     if inquiry.outcome.scores or inquiry.outcome in SILENT:
         return None
-    # Autograd is how a line is gone back through; whoever grades may have switched it off.
+    # Hypotheses go back through lines by autograd, which the caller may have switched off.
     with torch.enable_grad():
         return _explained(inquiry)
 
 
 def _explained(inquiry: Inquiry) -> Hint | None:
     for family in _families():
-        found = family.explain(inquiry)
+        found = _asked(family, inquiry)
         first = next(found, None)
         if isinstance(first, Hint):
             return first
@@ -111,28 +132,40 @@ def _explained(inquiry: Inquiry) -> Hint | None:
     return None
 
 
+def _asked(family: Family, inquiry: Inquiry) -> Iterator[Hint | Flaw]:
+    """What a family has to say; nothing more once it has raised."""
+    try:
+        for one in family.explain(inquiry):
+            if not isinstance(one, (Hint, Flaw)):
+                raise TypeError(f"expected a Hint or a Flaw, found {type(one).__name__}")
+            yield one
+    except Exception:
+        name = getattr(family, "__name__", repr(family))
+        _log.exception("the hint family %s failed on %s; it is left out", name, inquiry.ask)
+
+
 def _with_others(inquiry: Inquiry, flaw: Flaw) -> Iterator[Hint]:
-    """What is said of a flaw and of what comes to light once it is mended, if that explains the whole answer."""
+    """Hints on a flaw and on what is wrong besides once it is mended, where these explain the whole answer."""
     mended = inquiry.mended(flaw.mend) if flaw.mend is not None else None
     if mended is None:
         return
     if mended.outcome.scores:
-        yield replace(flaw.hint, message=f"{flaw.hint.message} That apart it is right.")
+        yield replace(flaw.hint, message=f"{flaw.hint.message} Apart from that, your answer is right.")
         return
     certain = (family for family in _families() if family.ORDER < GUESSES)
-    second = next((h for f in certain for h in f.explain(mended) if isinstance(h, Hint)), None)
+    second = next((h for f in certain for h in _asked(f, mended) if isinstance(h, Hint)), None)
     if second is not None:
         kind = kinds([*flaw.hint.kind.split("+"), *second.kind.split("+")])
         line = flaw.hint.forward_line or second.forward_line
-        yield Hint(kind, f"{flaw.hint.message} That apart: {second.message}", line)
+        yield Hint(kind, f"{flaw.hint.message} There is a second mistake. {second.message}", line)
 
 
 def reduced(hint: Hint | None, level: str) -> Hint | None:
-    """A hint cut down to what an instructor allows.
+    """Return a hint cut down to what an instructor allows.
 
     Args:
         hint: the hint, or None.
-        level: ``full`` leaves it as it is, ``line`` keeps the place only, ``off`` leaves nothing.
+        level: ``full`` keeps all of it, ``line`` only the forward line to look at, ``off`` nothing.
 
     Raises:
         ValueError: the level is none of these.
@@ -147,7 +180,25 @@ def reduced(hint: Hint | None, level: str) -> Hint | None:
 
 @cache
 def _families() -> tuple[Family, ...]:
-    """The families, in order: every module in the package counts, so that one more is one more file."""
+    """Every family, in order: the modules of the package, and what other packages add.
+
+    Looked up when the first hint is made: a right submission needs none.
+    """
     names = [module.name for module in pkgutil.iter_modules(families.__path__)]
     found = [cast(Family, importlib.import_module(f"{families.__name__}.{name}")) for name in names]
-    return tuple(sorted(found, key=lambda family: family.ORDER))
+    return tuple(sorted([*found, *_added()], key=lambda family: family.ORDER))
+
+
+def _added() -> Iterator[Family]:
+    """The families of other packages; one that cannot be used is logged and left out."""
+    for name, loaded in plugins.added("hints", broken=lambda _, error: error).items():
+        if isinstance(loaded, PluginError):
+            _log.error("%s", loaded)
+        elif isinstance(getattr(loaded, "ORDER", None), (int, float)) and callable(
+            getattr(loaded, "explain", None)
+        ):
+            yield cast(Family, loaded)
+        else:
+            _log.error(
+                "%s", plugins.unusable("hints", name, "a family has a number ORDER and a function explain")
+            )

@@ -1,4 +1,4 @@
-"""Where a descent first goes wrong, in a sentence: the step, and what happens there."""
+"""Where a descent first goes wrong, in a sentence: which step, and what is wrong there."""
 
 from __future__ import annotations
 
@@ -19,36 +19,34 @@ NOTICED = 3
 """A wrong learning rate shows in the loss within so many steps after it should have changed."""
 
 REPLACED = (
-    "the parameters came back as they were handed over, bit for bit: change the tensors themselves, in place "
-    "(`p -= …` or `p.data += …`); `p = p - …` makes another tensor, and the one handed over stays as it was"
+    "the parameters came back unchanged: change the tensors you are given, in place (`p -= …` or "
+    "`p.data += …`); `p = p - …` makes a new tensor and leaves the one you were given as it was"
 )
 FIRST = (
-    "the very first loss is off, before any step has changed a parameter: look at what is returned as the "
-    "loss, and at the batch it is of"
+    "the very first loss is wrong, before any step has changed a parameter: look at what you return as the "
+    "loss, and at the batch it belongs to"
 )
 SECOND = (
-    "the first loss is right, the second is not: it is the first step that is wrong. Look at its sign, its "
-    "learning rate, and at each parameter's gradient, which must be of the same batch as the loss"
+    "the first loss is right, the second is wrong: so the first step is wrong. Look at its sign, its "
+    "learning rate and each parameter's gradient, which must come from the same batch as the loss"
 )
-NOTED = "the parameters end where they should, so the steps are right: what is noted as their loss is off"
+NOTED = "the parameters end where they should, so the steps are right: the losses you note are wrong"
 LOGARITHMS = "the returned numbers are logarithms to base 10 of the losses: return the losses themselves"
 AGREES = (
-    "the losses are right, the parameters are not: after the last loss there is one more step to make, "
-    "and no other, of these very parameters and not of a copy"
+    "the losses are right, the parameters are not: after the last loss there is exactly one more step, "
+    "and it must change the parameters you are given, not a copy"
 )
-REST = (
-    "the parameters are not those that autograd's gradients lead to; see the losses for the first wrong step"
-)
+REST = "the parameters are not those that autograd's gradients lead to; the losses show the first wrong step"
 
 
 def explain(oracle: DescentOracle, ask: str, verdict: Verdict, called: Called | None) -> Hint | None:
-    """What went wrong in a descent, for one of its asks; None where nothing did.
+    """Say what went wrong in a descent, for one of its asks; None where nothing did.
 
     Args:
-        oracle: the truth.
+        oracle: the right steps.
         ask: which of its asks.
         verdict: the verdict that decides it.
-        called: what came of the call, None where the box died in it or nothing was called.
+        called: what came back from the call, None where its box died or nothing was called.
     """
     if verdict.outcome.scores or verdict.outcome in (Outcome.MISSING, Outcome.GRADER_FAULT, Outcome.NOT_RUN):
         return None
@@ -63,7 +61,7 @@ def explain(oracle: DescentOracle, ask: str, verdict: Verdict, called: Called | 
 def _broken_off(
     oracle: DescentOracle, verdict: Verdict, failed: Failed | None, called: Called | None
 ) -> Hint | None:
-    """A descent that did not come to an end: why, and how far it had come."""
+    """A descent that did not finish: why, and how far it got."""
     if failed is None:
         return None
     step = failed.step if called is None else called.taken
@@ -84,11 +82,11 @@ class DescentDiagnosis:
         if taken is not None and taken < steps:
             yield (
                 "fewer_batches",
-                f"it took {taken} of the {steps} batches: there is one step to make for each",
+                f"it took {taken} of the {steps} batches: make one step for each",
             )
         if ask == LOSSES:
             yield from self._losses()
-            yield "other_losses", "the losses are not those of the steps"
+            yield "other_losses", "the losses do not belong to the steps"
             return
         if self._unchanged == self.oracle.descent.trains:
             yield "replaced", REPLACED
@@ -107,7 +105,7 @@ class DescentDiagnosis:
         if len(found) != steps:
             yield (
                 "wrong_length",
-                f"returned {len(found)} losses for {steps} steps: there is one for each, before it",
+                f"returned {len(found)} losses for {steps} steps: expected one for each step, taken before it",
             )
         yield from self._first_wrong(found[:steps])
 
@@ -117,7 +115,10 @@ class DescentDiagnosis:
         for name, (before, left) in zip(self.oracle.descent.trains, pairs, strict=False):
             if left is not None and left.shape != before.shape:
                 found, expected = tuple(left.shape), tuple(before.shape)
-                yield "reshaped", f"{name} came back in the shape {found}, and was handed over in {expected}"
+                yield (
+                    "reshaped",
+                    f"{name} came back with shape {found}, expected the shape it was given in, {expected}",
+                )
 
     def _first_wrong(self, found: Tensor) -> Iterator[tuple[str, str]]:
         (expected,) = (check.expected for check in self.oracle.checks(LOSSES))
@@ -136,7 +137,10 @@ class DescentDiagnosis:
         if bool(((10**found - precise).abs() <= 10 * expected.tolerance + 1e-4).all()):
             yield "logarithms", LOGARITHMS
         if self._arrives:
-            yield "noted_losses", f"{NOTED} from step {first + 1} on: note each step's own loss, before it"
+            yield (
+                "noted_losses",
+                f"{NOTED} from step {first + 1} on: note the loss of each step before you make it",
+            )
         if first == 0:
             yield "first_loss", FIRST
         if self._unchanged == self.oracle.descent.trains:
@@ -144,7 +148,7 @@ class DescentDiagnosis:
         if first == 1:
             yield "first_step", SECOND
         yield from self._rate(first)
-        yield "diverges", f"losses agree up to step {first}, and are off from step {first + 1} on"
+        yield "diverges", f"losses agree up to step {first}, and are wrong from step {first + 1} on"
 
     def _rate(self, first: int) -> Iterator[tuple[str, str]]:
         """Whether the losses go wrong where the learning rate changes."""
@@ -161,13 +165,19 @@ class DescentDiagnosis:
             names = ", ".join(self._unchanged)
             yield (
                 "untrained",
-                f"{names} came back as handed over, bit for bit: is there a step for each parameter?",
+                f"{names} came back unchanged: is there a step for each parameter?",
             )
         if isinstance(losses(self.called), Returned):
             yield "last_step", AGREES
 
     def _drop(self) -> str:
         """How far the loss came down on windows that no step has seen, and how far it should."""
+        ended = [left for left in parameters(self.called) if left is not None]
+        shapes = [tuple(left.shape) for left in ended]
+        if shapes == [tuple(before.shape) for before in self.oracle.initial]:
+            strayed = self.oracle.strayed(ended)
+            if strayed:
+                return f"steps against the gradient do not lead where {', '.join(strayed)} came back"
         found = self.oracle.drop(self.called)
         (expected,) = (check.expected for check in self.oracle.checks("descent"))
         fell = f"{float(found.tensor):.3g}" if isinstance(found, Returned) else "nothing"
@@ -183,6 +193,6 @@ class DescentDiagnosis:
 
     @cached_property
     def _unchanged(self) -> tuple[str, ...]:
-        """The parameters that came back bit for bit as they went."""
+        """The parameters that came back unchanged, bit for bit."""
         pairs = zip(self.oracle.descent.trains, self.oracle.initial, parameters(self.called), strict=False)
         return tuple(name for name, before, left in pairs if left is not None and torch.equal(before, left))

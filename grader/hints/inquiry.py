@@ -1,8 +1,8 @@
-"""What a diagnosis looks at: the cases with their true values and gradients, and a student's answers to them.
+"""What hints are made from: the cases with their right values and gradients, and a student's answers to them.
 
-A hypothesis is made of *pieces*: tensors worked out from the true forward values and gradients of a case.
-Each is worked out in the oracle's undisturbed run and in those with rounding, so that an explanation is held
-to a tolerance derived exactly as the check derives its own.
+A hypothesis is made of *pieces*: tensors computed from the right forward values and gradients of a case. Each is
+computed in the oracle's undisturbed run and in those with rounding, so that an explanation gets a tolerance
+derived just as the check's own is.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch import Tensor
 
 from grader.checks.cases import RANDOM
 from grader.checks.check import Check
-from grader.checks.compare import Verdict, compare
+from grader.checks.compare import Verdict
 from grader.checks.oracle import ROUNDING, ExpectedGradient, Oracle, Run
 from grader.checks.suite import ExerciseSuite
 from grader.course.exercise import Exercise, tensor_of
 from grader.course.forward import LOSS, Values
 from grader.hints.lines import Line, read
 from grader.hints.numbers import Sizes
-from grader.hints.text import Mend
+from grader.hints.text import Mend, case
 from grader.sandbox.answers import Returned
 from grader.scorecard.model import Outcome
 
@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Piece:
-    """A tensor to work out in any run of any case; None where it cannot be.
+    """A tensor that can be computed in any run of any case; None where it cannot.
 
     Args:
-        key: what tells it from other pieces of the same bench.
-        work_out: how, from a run's values and gradients.
+        key: what tells it from other pieces of the same exercise.
+        work_out: computes it from a run's values and gradients.
     """
 
     key: Hashable
@@ -88,18 +88,18 @@ class Scene:
 
     @property
     def gradients(self) -> Mapping[str, Tensor]:
-        """The true gradients, in float64."""
+        """The right gradients, in float64."""
         return self._runs[0].gradients
 
     def get(self, piece: Piece, run: int = 0) -> Tensor | None:
-        """A piece in one run, worked out once."""
+        """Return a piece in one run; it is computed once."""
         key = (piece.key, run)
         if key not in self._made:
             self._made[key] = piece.work_out(self._runs[run])
         return self._made[key]
 
     def vanishes(self, piece: Piece) -> bool:
-        """Whether nothing but rounding is left of a piece here."""
+        """Whether a piece is zero here, apart from rounding."""
         expected = self.mixed([(1.0, piece)])
         return expected is None or expected.vanishes
 
@@ -127,7 +127,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is worked out once for an exercise, and serves every submission."""
+    """What is computed once for an exercise and used for every submission."""
 
     exercise: Exercise
     oracles: tuple[Oracle, ...]
@@ -136,11 +136,9 @@ class Knowledge:
 
     @classmethod
     def of(cls, suite: ExerciseSuite) -> Knowledge:
-        """What is known about a bench's exercise; made at the first question."""
-        # Kept on the bench, so that it lives exactly as long.
-        known = suite.kept.setdefault(cls.__qualname__, cls(suite.exercise, suite.oracles))
-        assert isinstance(known, cls)
-        return known
+        """Return what is known about a suite's exercise; made at the first question."""
+        # Kept by the suite, so that it lives exactly as long.
+        return suite.cache.once(cls.__qualname__, lambda: cls(suite.exercise, suite.oracles))
 
     @cached_property
     def lines(self) -> Mapping[str, Line]:
@@ -156,7 +154,7 @@ class Knowledge:
         return self._scenes[name, drawn]
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` gives, made at the first question for ``key``."""
+        """Return what ``make`` returns; it is called at the first question for ``key``."""
         if key not in self._once:
             self._once[key] = make()
         return cast(T, self._once[key])
@@ -169,7 +167,7 @@ class View:
     Args:
         name: the case's name.
         scene: the case.
-        answer: the answer in the truth's shape, float64.
+        answer: the answer in the expected shape, float64.
         right: whether it was right here.
         tolerance: how far it might have been off.
     """
@@ -187,8 +185,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Inquiry:
-    """One wrong gradient to explain.
+class Question:
+    """One gradient, the calls that were made for it, and where it stands in the forward pass.
 
     Args:
         known: what is known about its exercise.
@@ -224,6 +222,43 @@ class Inquiry:
         )
 
     @cached_property
+    def asked(self) -> frozenset[str]:
+        """The tensors whose gradients the stub asked for."""
+        names = self.known.exercise.forward.names
+        found = {
+            tensor_of(name) for check, _ in self.tried[:1] for name in check.arguments if name not in names
+        }
+        return frozenset(found - {LOSS})
+
+    @cached_property
+    def available(self) -> frozenset[str]:
+        """The tensors whose gradients a stub of this name may ask for."""
+        return self.known.exercise.known(self.ask)
+
+    @cached_property
+    def users(self) -> tuple[Line, ...]:
+        """The lines that use the tensor, top to bottom."""
+        return tuple(self.known.lines[step.name] for step in self.known.exercise.forward.users(self.tensor))
+
+    @cached_property
+    def through(self) -> tuple[Line, ...]:
+        """The lines between the tensor and the gradients the stub asked for, top to bottom."""
+        steps = self.known.exercise.forward.frontier(self.tensor, self.asked | {LOSS})
+        return tuple(self.known.lines[step.name] for step in steps)
+
+    def scene_of(self, check: Check) -> Scene:
+        """Return the scene of a check."""
+        if check.name != RANDOM:
+            return self.known.scene(check.name)
+        lines = frozenset(line.name for line in self.users)
+        return self.known.scene(RANDOM, self.asked or lines)
+
+
+@dataclass(frozen=True)
+class Inquiry(Question):
+    """A wrong gradient to explain: the question, and the answers to compare explanations with."""
+
+    @cached_property
     def views(self) -> tuple[View, ...]:
         """The deciding cases in which numbers of the right shape came back; none where the stub raised."""
         if self.outcome is Outcome.ERROR:
@@ -239,27 +274,6 @@ class Inquiry:
             for check, verdict in self.decisive
             if verdict.tensor is not None
         )
-
-    def scene_of(self, check: Check) -> Scene:
-        """The scene of a trial."""
-        if check.name != RANDOM:
-            return self.known.scene(check.name)
-        lines = frozenset(line.name for line in self.users)
-        return self.known.scene(RANDOM, self.asked or lines)
-
-    @cached_property
-    def asked(self) -> frozenset[str]:
-        """The tensors whose gradients the stub asked for."""
-        names = self.known.exercise.forward.names
-        found = {
-            tensor_of(name) for check, _ in self.tried[:1] for name in check.arguments if name not in names
-        }
-        return frozenset(found - {LOSS})
-
-    @cached_property
-    def available(self) -> frozenset[str]:
-        """The tensors whose gradients a stub of this name may ask for."""
-        return self.known.exercise.known(self.ask)
 
     @cached_property
     def main(self) -> View:
@@ -280,7 +294,7 @@ class Inquiry:
                 answer = None if verdict.misshapen is None else mend(verdict.misshapen.double(), shape)
                 if answer is None or tuple(answer.shape) != shape:
                     return None
-                verdict = compare(Returned(answer), check.expected, derived=check.derived)
+                verdict = check.compare(Returned(answer))
             tried.append((check, verdict))
         return Inquiry(self.known, self.ask, tuple(tried))
 
@@ -291,17 +305,6 @@ class Inquiry:
         where there is one, and on nothing in the answer.
         """
         return self.known.once((name, self.ask, self.asked, self.main.name if self.views else None), make)
-
-    @cached_property
-    def users(self) -> tuple[Line, ...]:
-        """The lines that use the tensor, top to bottom."""
-        return tuple(self.known.lines[step.name] for step in self.known.exercise.forward.users(self.tensor))
-
-    @cached_property
-    def through(self) -> tuple[Line, ...]:
-        """The lines between the tensor and the gradients the stub asked for, top to bottom."""
-        steps = self.known.exercise.forward.frontier(self.tensor, self.asked | {LOSS})
-        return tuple(self.known.lines[step.name] for step in steps)
 
     @cached_property
     def sizes(self) -> tuple[Sizes, ...]:
@@ -339,9 +342,9 @@ class Inquiry:
 
     @cached_property
     def everywhere(self) -> str:
-        """The cases an explanation has been held against, in words."""
+        """The cases that an explanation has been compared with, in words."""
         plain = [view for view in self.views if not view.is_random]
-        return f"in all {len(plain)} cases" if len(plain) > 1 else f"in case {self.views[0].name}"
+        return f"in all {len(plain)} cases" if len(plain) > 1 else f"in {case(self.views[0].name)}"
 
     def fits(self, terms: Sequence[tuple[Sequence[float], Piece]]) -> bool:
         """Whether a weighted sum of pieces is the answer, within the check's tolerance, in every view.

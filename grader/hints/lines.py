@@ -183,20 +183,22 @@ def read(forward: Forward) -> Mapping[str, Line]:
     """The lines of a forward pass, by the tensor each assigns."""
     tree = ast.parse(forward.path.read_text("utf-8"))
     assigned = {
-        node.lineno: node.value
+        (node.lineno, node.targets[0].id): node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return {step.name: Line(forward, step, assigned[step.line]) for step in forward.steps}
+    return {step.name: Line(forward, step, assigned[step.line, step.name]) for step in forward.steps}
 
 
 def _stand_in(place: ast.Subscript, node: ast.AST) -> ast.AST | None:
     """:data:`PART` for the subscript that stands at one place, nothing for all other nodes."""
-    same = isinstance(node, ast.Subscript) and (node.lineno, node.col_offset) == (
-        place.lineno,
-        place.col_offset,
-    )
+    # `C[i][j]` starts where `C[i]` does: only their ends tell them apart.
+    same = isinstance(node, ast.Subscript) and _span(node) == _span(place)
     return ast.Name(PART, ast.Load()) if same else None
+
+
+def _span(node: ast.expr) -> tuple[int, int, int | None, int | None]:
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 class _Rewriter(ast.NodeTransformer):

@@ -46,12 +46,12 @@ class Factor:
 
     @property
     def turns(self) -> bool:
-        """Whether it turns the sign, and not just because a constant of the line does."""
+        """Whether it flips the sign, and not just because a constant of the line does."""
         return self.written is None and all(value < 0 for value in self.values)
 
     @property
     def upright(self) -> Factor:
-        """The same factor without a turned sign."""
+        """The same factor without its sign."""
         if not self.turns:
             return self
         return Factor(self.said.removeprefix("-"), tuple(-value for value in self.values), self.named)

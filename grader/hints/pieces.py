@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Alteration:
-    """How to go back through one use of a tensor in one line, other than rightly.
+    """How to go back through one use of a tensor in one line, in a wrong way.
 
     Args:
         label: what tells it from other alterations of the same use.
@@ -73,7 +73,7 @@ def back(line: Line, tensor: str, use: int | None, altered: Alteration | None = 
         line: the line.
         tensor: the tensor.
         use: which of its uses there, None for all of them.
-        altered: what is done otherwise than rightly, if anything.
+        altered: what is done in a wrong way, if anything.
     """
     how = altered or Alteration((), arriving(line))
     name = tensor if use is None else PART

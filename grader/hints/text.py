@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from grader.checks.cases import LECTURE, RANDOM
 from grader.hints.lines import Line
 from grader.scorecard.model import Hint
 
@@ -45,6 +47,22 @@ def hint(kind: str, line: Line | None, *sentences: str) -> Hint:
     """A hint from its sentences, the last of which is the evidence."""
     return Hint(
         kind, " ".join(sentence for sentence in sentences if sentence), line.step.source if line else None
+    )
+
+
+def quoted_names(hint: Hint, names: Iterable[str]) -> Iterator[str]:
+    """Those of some tensors' names that a hint quotes, themselves or as their gradients' names.
+
+    A hint's message sets code between backquotes, as :func:`quoted` does.
+    """
+    code = " ".join([*re.findall(r"`([^`]*)`", hint.message), hint.forward_line or ""])
+    yield from (name for name in names if re.search(rf"(?<!\w)d?{re.escape(name)}(?!\w)", code))
+
+
+def case(name: str) -> str:
+    """A case as a sentence names it."""
+    return {LECTURE: "the lecture's case", RANDOM: "the case with random upstream gradients"}.get(
+        name, f"case {name}"
     )
 
 

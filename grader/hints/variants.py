@@ -1,4 +1,4 @@
-"""Answers in which one share was worked out otherwise than rightly, and the rest is right or left out."""
+"""Answers in which one share was computed in a wrong way, and the rest is right or left out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from grader.scorecard.model import Hint
 
 @dataclass(frozen=True)
 class Variant:
-    """A wrong way to work out one share.
+    """A wrong way to compute one share.
 
     Args:
         kind: the kind of hint it makes.
@@ -44,7 +44,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Variants worked out in one case, one a row, to hold any answer against all of them at once."""
+    """Variants computed in one case, one a row, to compare any answer with all of them at once."""
 
     variants: tuple[Variant, ...]
     rows: Tensor
@@ -121,7 +121,7 @@ def _screened(
     """The variants that some factor takes near the answer in the main view, alone or beside other shares."""
     answer = inquiry.main.answer.flatten()
     for others, target, rows in _targets(inquiry, shelf, whole, lacking):
-        if not rows or float(target.abs().max()) <= COARSE * float(answer.abs().max()):
+        if float(target.abs().max()) <= COARSE * float(answer.abs().max()):
             continue
         # Least squares for one factor: what is left of the target is told by its angle to the variant.
         along = shelf.rows[rows] @ target
@@ -134,9 +134,9 @@ def _screened(
 def _targets(
     inquiry: Inquiry, shelf: Shelf, whole: Sequence[Part], lacking: bool
 ) -> Iterator[tuple[Sequence[Part], Tensor, list[int]]]:
-    """What which rows are held against: the answer, or what the other shares, or most of them, leave of it."""
+    """What to compare which rows with: the answer, or what the other shares, or most of them, leave of it."""
     answer = inquiry.main.answer.flatten()
-    yield (), answer, list(range(len(shelf.variants)))
+    yield (), answer, list(range(len(shelf.variants)))  # there are some, or nobody would ask
     shares = {part.piece: inquiry.main.scene.get(part.piece) for part in whole}
     for part in whole if len(whole) > 1 else ():
         rows = [
@@ -145,8 +145,9 @@ def _targets(
             if variant.others and variant.part.piece == part.piece
         ]
         for others in _beside(part, whole, lacking):
-            there = [shares[other.piece] for other in others]
-            yield others, answer - torch.stack([s.flatten() for s in there if s is not None]).sum(0), rows
+            there = [share for other in others if (share := shares[other.piece]) is not None]
+            if rows and len(there) == len(others):
+                yield others, answer - torch.stack([share.flatten() for share in there]).sum(0), rows
 
 
 def _beside(part: Part, whole: Sequence[Part], lacking: bool) -> Iterator[Sequence[Part]]:
@@ -222,15 +223,15 @@ def _told(
     told = variant.kind != "wrong_local_derivative"
     if factor.turns:
         names += ["sign"] * told
-        sentences.append("The sign is turned, too.")
+        sentences.append("The sign is wrong as well.")
     if factor.upright.constant != 1:
         names += ["scale"] * told
-        sentences.append(f"There is a factor of {factor.upright.said} besides.")
+        sentences.append(f"It is also off by a factor of {factor.upright.said}.")
     left_out = [part.line for part in whole if part not in others and part.piece != variant.part.piece]
     if left_out and variant.others:
         names.append("missing_path")
         lines = dict.fromkeys(quoted(line) for line in left_out)
-        sentences.append(f"Nothing comes back through {listed(lines)}.")
+        sentences.append(f"Nothing flows back through {listed(lines)}.")
     by = "" if factor.constant == 1 else f"{factor.said} times "
     with_others = ", with the rest right," if others else ""
     sentences.append(f"Your answer equals {by}{variant.evidence}{with_others} {inquiry.everywhere}.")

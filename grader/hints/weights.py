@@ -47,7 +47,7 @@ def patterns(count: int) -> list[tuple[float, ...]]:
 
 
 def _blame(pattern: tuple[float, ...]) -> tuple[int, int, list[int]]:
-    """Fewest wrong shares first; a turned sign of all of them is one mistake."""
+    """Fewest wrong shares first; a wrong sign of all of them is one mistake."""
     wrong = [weight for weight in pattern if weight != 1]
     mistakes = 1 if set(pattern) == {-1.0} else len(wrong)
     return (
@@ -62,7 +62,7 @@ def simple(inquiry: Inquiry, parts: Sequence[Part]) -> Iterator[tuple[float, ...
     view = inquiry.main
     pieces = [part.piece for part in parts]
     tensors = [view.scene.get(piece) for piece in pieces]
-    if len(parts) > 1 + MANY or any(tensor is None for tensor in tensors):
+    if not 0 < len(parts) <= 1 + MANY or any(tensor is None for tensor in tensors):
         return
     stack = torch.stack([tensor.flatten() for tensor in tensors if tensor is not None])
     candidates = patterns(len(parts))
@@ -117,7 +117,7 @@ def estimate(view: View, parts: Sequence[Part]) -> list[float | None] | None:
     if not told:
         return [None] * len(parts)
     stack = torch.stack([t.flatten() for t in (tensors[i] for i in told) if t is not None])
-    if stack.shape[1] < len(told):
+    if stack.shape[1] < len(told) or not bool(stack.isfinite().all()):
         return None
     lengths = stack.norm(dim=1, keepdim=True)
     unit = stack / lengths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grader.reports.wording import LOOKS, first_sentence, number, one_line, reason, shape, visible
+from grader.reports.wording import LOOKS, after_first_sentence, number, one_line, reason, shape, visible
 from grader.scorecard.model import ExerciseResult, Gradient, Outcome, StudentError, Worst
 
 LINES_LIMIT = 3
@@ -29,7 +29,9 @@ def details(gradient: Gradient, exercise: ExerciseResult) -> tuple[str, ...]:
 
 def _details(gradient: Gradient, exercise: ExerciseResult) -> Iterator[str]:
     if gradient.hint is not None:
-        yield from _rest(gradient.hint.message)
+        rest = after_first_sentence(gradient.hint.message)  # the verdict has said the first
+        if rest:
+            yield rest
     if gradient.error is not None:
         if gradient.outcome is not Outcome.MISSING:
             # Without a hint the verdict has said its first line.
@@ -48,13 +50,6 @@ def _details(gradient: Gradient, exercise: ExerciseResult) -> Iterator[str]:
 def has_no_stub(gradient: Gradient) -> bool:
     """Whether the file said nothing about this gradient, because it could not be run."""
     return gradient.line is None and gradient.error is not None
-
-
-def _rest(message: str) -> Iterator[str]:
-    """What a message says after its first sentence, which the verdict has said."""
-    rest = one_line(message).removeprefix(first_sentence(message)).removeprefix(".").strip()
-    if rest:
-        yield rest
 
 
 def _shapes(gradient: Gradient) -> Iterator[str]:

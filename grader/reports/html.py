@@ -32,16 +32,16 @@ from grader.scorecard.model import (
 SUFFIX = ".html"
 
 FOLD = 4
-"""Lines in a row that an exercise has nothing to do with are folded away from this many on."""
+"""So many lines in a row, or more, that an exercise does not use are folded away."""
 
 PIECES = ("card_of", "forward_of", "row_of")
-"""Macros of ``pieces.html.jinja`` that are handed all they print."""
+"""Macros of ``pieces.html.jinja`` that print nothing but their arguments, so that their text can be cached."""
 
 PIECES_BYTES = 16 << 20
-"""Of each of them so much is kept for the next scorecard, the latest."""
+"""How much text of each is cached for the next scorecard; the oldest goes first."""
 
 VIEWS_KEPT = 1024
-"""Of what they show, the latest that are kept."""
+"""How many views are cached for the next scorecard."""
 
 GROUPS = (
     ("To fix", (Tone.WRONG, Tone.BROKE)),
@@ -223,7 +223,7 @@ def environment() -> Environment:
 
 
 def _kept(environment: Environment, name: str) -> Callable[..., Markup]:
-    """A macro that keeps what it came to: most scorecards of a class have most of their pieces in common."""
+    """A macro that caches its text: most scorecards of a class have most of their pieces in common."""
     kept: BoundedDict[tuple[Hashable, ...], Markup] = BoundedDict(
         PIECES_BYTES, lambda arguments, markup: len(markup)
     )
@@ -239,7 +239,7 @@ def _kept(environment: Environment, name: str) -> Callable[..., Markup]:
 
 
 def _shown(value: object) -> object:
-    """Every value on its way to the page: markup of the template's own stays, text is made visible."""
+    """A value as it is printed on the page: the template's own markup stays, text is made visible."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return wording.visible(value)
     return value

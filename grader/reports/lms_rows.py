@@ -215,7 +215,7 @@ class _Register:
     def known(self, words: Sequence[str], *, by_name: bool) -> set[int]:
         """The rows that fit the most trusted of what a student is known as, if it fits any."""
         bare = [word for word in words if "@" not in word]
-        # Half an address is held against what has no domain: another domain is another person.
+        # Half an address is compared with what has no domain: another domain is another person.
         tiers = [(self.ids, words), (self.addresses, words)]
         if by_name:
             tiers += [(self.ids, [*map(_half, words)]), (self.halves, bare)]

@@ -13,13 +13,13 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII = "  .:-=+*#"
 
 WIDTH, HEIGHT = 640, 240
-"""Of the picture, in its own units."""
+"""The picture's size, in its own units."""
 
 INTERVALS = 5
 """The most intervals between the labels of a picture's scale."""
 
 FACTORS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0)
-"""What the interval of a scale may be, but for its power of ten."""
+"""What the interval of a scale may be, times a power of ten."""
 
 MARGIN = 1.0
 """How far beyond autograd's curve a picture goes, in heights of that curve, for one that climbs away."""

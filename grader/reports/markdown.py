@@ -123,7 +123,7 @@ def _exercise(exercise: ExerciseResult) -> Iterator[str]:
 
 def _row(gradient: Gradient) -> str:
     look = LOOKS[gradient.outcome]
-    line = place(gradient).removeprefix("line ")
+    line = str(gradient.line or "") if gradient.cell is None else place(gradient)
     diff = "" if gradient.max_abs_diff is None else number(gradient.max_abs_diff)
     return f"| {look.glyph} | {code(gradient.name)} | {look.word} | {line} | {diff} |\n"
 

@@ -1,4 +1,4 @@
-"""A CSV file in which single cells can be changed, and every other byte stays.
+"""A CSV file in which single cells can be changed while every other byte stays.
 
 Python's ``csv`` gives the values and forgets how they were written; a gradebook that goes back to where it
 came from should differ in the grades and in nothing else.

@@ -94,7 +94,18 @@ def one_line(text: str) -> str:
 
 def first_sentence(text: str) -> str:
     """The first sentence of a text, on one line and without its full stop."""
-    return one_line(re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]).removesuffix(".")
+    return _sentences(text)[0].removesuffix(".")
+
+
+def after_first_sentence(text: str) -> str:
+    """What a text says after its first sentence, on one line."""
+    return _sentences(text)[1]
+
+
+def _sentences(text: str) -> tuple[str, str]:
+    """The first sentence of a text and the rest of it, each on one line."""
+    first, *rest = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)
+    return one_line(first), one_line(" ".join(rest))
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -179,7 +190,7 @@ def next_step(scorecard: Scorecard) -> NextStep:
 
 def _next(gradient: Gradient, place: tuple[int, int], earned: int, todo: int) -> NextStep:
     phrase = f", which {LOOKS[gradient.outcome].phrase}."
-    if todo == 1:
+    if todo == 1 and earned:
         return NextStep("Just one to go: ", gradient.name, phrase, place)
     praise = f" {earned} of {earned + todo} are right already." if earned else ""
     return NextStep("Next: ", gradient.name, phrase + praise, place)

@@ -1,4 +1,4 @@
-"""What came back from one call of a stub, as the judge sees it: plain data, whoever wrote it."""
+"""What one call of a stub returned, as the judge sees it: plain data, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -52,14 +52,19 @@ class Numbers(Other):
 class Failed:
     """No answer: the stub raised, or its box ran out of time, ran out of memory or died.
 
-    ``fault`` is the student's exception where there is one; ``message`` says what happened otherwise;
-    ``step`` is how far a call that trains had come when it was last heard of.
+    Args:
+        outcome: what that means for the stub.
+        message: what happened.
+        fault: the student's exception, if there was one.
+        step: how far a call that trains had come when it last reported.
+        found: what came back in place of a tensor of floating-point numbers.
     """
 
     outcome: Outcome
     message: str
     fault: StudentError | None = None
     step: int | None = None
+    found: str | None = None
 
 
 Answer = Returned | Described | Other | Failed
@@ -67,11 +72,11 @@ Answer = Returned | Described | Other | Failed
 
 @dataclass(frozen=True)
 class Called:
-    """What came of one call.
+    """The result of one call.
 
     Args:
         answer: what it returned.
-        after: the arguments that may be changed in place, as it left them.
+        after: the arguments that may be changed in place, as the call left them.
         taken: how many batches it took, None where there were none to take.
     """
 
@@ -81,7 +86,7 @@ class Called:
 
 
 def item(answer: Answer, place: tuple[int, ...]) -> Answer | None:
-    """What stands at a place in what was returned, None if nothing: (1, 0) is the first of the second."""
+    """The item at a place in what was returned, None if there is none: (1, 0) is the first of the second."""
     for position in place:
         if isinstance(answer, Several) and position < len(answer.items):
             answer = answer.items[position]
@@ -102,8 +107,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Stub:
-    """A function of the submission, as its box describes it; ``line`` is where it starts in its file."""
+    """A function of the submission, as its box describes it.
+
+    Args:
+        name: its name.
+        parameters: what it asks for; None of what is no plain function and has not been looked at.
+        line: where it starts in its file, None where that is not known.
+    """
 
     name: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...] | None
     line: int | None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 STOPPED = "the training was stopped"
-"""What a loop is told that takes batches by number, when there are to be no more."""
+"""The message for a loop that takes batches by number once the training is stopped."""
 
 CHUNK = 1024
 """Steps whose rows are drawn at once; part of what a seed means."""
@@ -38,8 +38,8 @@ class Drawing:
 class Batches(Sequence[tuple[Tensor, Tensor]]):
     """The batches of a training, one for each step: contexts (rows, block) and targets (rows,).
 
-    A light sequence: it has a length, can be gone through and indexed, and draws what is asked for.
-    ``taken`` says how far it was gone through; :meth:`stop` makes it end early.
+    A light sequence: it has a length, can be iterated and indexed, and draws a batch when it is asked for.
+    ``taken`` is how many batches have been taken so far; :meth:`stop` makes it end early.
     """
 
     def __init__(self, drawing: Drawing) -> None:
@@ -76,7 +76,7 @@ class Batches(Sequence[tuple[Tensor, Tensor]]):
             yield self._take(step)
 
     def stop(self) -> None:
-        """End here: whoever goes through the batches has had the last one."""
+        """End here: no further batch is given out."""
         self._stopped = True
 
     def _take(self, step: int) -> tuple[Tensor, Tensor]:

@@ -15,16 +15,18 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeVar
 
 LENGTHS = struct.Struct("<II")
 HEAD_LIMIT = 1 << 20
 BODY_LIMIT = 64 << 20
 """Bytes; a stub's answers are far smaller, its source and inputs too."""
 
+
+T = TypeVar("T")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -35,6 +37,17 @@ class WireError(Exception):
 
 class Late(WireError):
     """The deadline passed before a whole frame had come."""
+
+
+class Timer(Protocol):
+    """A deadline that may move while it is waited for."""
+
+    def left(self) -> float:
+        """Seconds to wait before this is asked again; none when time is up."""
+
+
+Deadline = float | Timer | None
+"""A moment on ``time.monotonic()``'s clock, or a timer; None waits for ever."""
 
 
 @dataclass(frozen=True)
@@ -68,28 +81,29 @@ class Frame:
         return LENGTHS.pack(len(head), len(self.body)) + head + self.body
 
 
-def send(connection: socket.socket, frame: Frame, deadline: float | None = None) -> None:
+def send(connection: socket.socket, frame: Frame, deadline: Deadline = None) -> None:
     """Send one frame.
 
     Args:
         connection: a stream socket.
         frame: what to send.
-        deadline: on ``time.monotonic()``'s clock; None waits for ever.
+        deadline: until when the other end has to have taken it.
 
     Raises:
         Late: the other end did not take it in time.
         WireError: the other end is gone.
     """
+    rest = memoryview(frame.encode())
     try:
-        _limit(connection, deadline)
-        connection.sendall(frame.encode())
+        while rest:
+            rest = rest[_in_time(partial(connection.send, rest), connection, deadline) :]
     except TimeoutError as error:
         raise Late("the frame was not taken in time") from error
     except OSError as error:
         raise WireError(f"the connection is gone: {error}") from error
 
 
-def receive(connection: socket.socket, deadline: float | None = None) -> Frame:
+def receive(connection: socket.socket, deadline: Deadline = None) -> Frame:
     """Read one frame.
 
     Raises:
@@ -109,7 +123,7 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Frame:
     return Frame(head, bytes(rest[head_length:]))
 
 
-def _exactly(connection: socket.socket, length: int, deadline: float | None) -> bytes | bytearray:
+def _exactly(connection: socket.socket, length: int, deadline: Deadline) -> bytes | bytearray:
     try:
         first = _part(connection, length, deadline)
         if len(first) == length:
@@ -124,20 +138,33 @@ def _exactly(connection: socket.socket, length: int, deadline: float | None) -> 
     return received
 
 
-def _part(connection: socket.socket, length: int, deadline: float | None) -> bytes:
+def _part(connection: socket.socket, length: int, deadline: Deadline) -> bytes:
     if not length:
         return b""
-    _limit(connection, deadline)
-    part = connection.recv(min(length, 1 << 20))
+    part = _in_time(partial(connection.recv, min(length, 1 << 20)), connection, deadline)
     if not part:
         raise WireError("the connection was closed")
     return part
 
 
-def _limit(connection: socket.socket, deadline: float | None) -> None:
-    """Have the connection wait until the deadline and no longer."""
-    left = None if deadline is None else deadline - time.monotonic()
-    if left is not None and left <= 0:
-        raise TimeoutError
+def _in_time(act: Callable[[], T], connection: socket.socket, deadline: Deadline) -> T:
+    """Send or receive, and try again for as long as there is time left when a wait comes to its end."""
+    while True:
+        _limit(connection, deadline)
+        try:
+            return act()
+        except TimeoutError:
+            if deadline is None:
+                raise
+
+
+def _limit(connection: socket.socket, deadline: Deadline) -> None:
+    """Have the connection wait as long as the deadline says, and no longer."""
+    if deadline is None:
+        left = None
+    else:
+        left = deadline - time.monotonic() if isinstance(deadline, float | int) else deadline.left()
+        if left <= 0:
+            raise TimeoutError
     if left != connection.gettimeout():  # to say so takes a system call each time
         connection.settimeout(left)

@@ -1,7 +1,7 @@
-"""How much may come back from one call: kept to by an honest box, and held by its judge against any other."""
+"""How much one call may return: an honest box sends no more, and the judge refuses more from any other."""
 
 NUMBERS_LIMIT = 1 << 20
-"""Entries of all that comes back from one call; the largest gradient of a course is far smaller."""
+"""Entries of everything that one call returns; the largest gradient of a course has far fewer."""
 
 DEPTH_LIMIT = 3
 """Lists in lists."""

@@ -1,4 +1,4 @@
-"""Boxes forked from a zygote, and the zygote itself, as the judge holds them: the opener for Linux."""
+"""Boxes forked from a zygote, and the zygote itself, seen from the judge's side: the opener for Linux."""
 
 from __future__ import annotations
 
@@ -18,12 +18,27 @@ from pathlib import Path
 from typing import IO, Any
 
 from grader.errors import IsolationError
-from grader.sandbox import frames
+from grader.sandbox import frames, usage
 from grader.sandbox.frames import Frame, WireError
-from grader.sandbox.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
+from grader.sandbox.process import (
+    ENDING_S,
+    KILLED,
+    SPENT,
+    START_LIMIT_S,
+    Limits,
+    clean_environment,
+    status_name,
+)
+from grader.sandbox.usage import Meter, Usage
 from grader.scorecard.model import Isolation, MissingLayer
 
 ZYGOTE = "the box's parent process"
+
+TICKS_S = 0.1
+"""How far the processor time that is read may lag behind what the kernel goes by."""
+
+NO_SELF_KILL = frozenset({"processes", "seccomp"})
+"""Layers each of which keeps a box from sending itself a SIGKILL."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +60,39 @@ class Forked:
     zygote: Zygote
     _ended: bool = False
 
+    def __post_init__(self) -> None:
+        self._meter = Meter(self.pidfd)
+
+    @property
+    def can_kill_itself(self) -> bool:
+        """Whether it can: process 1 of a namespace cannot, nor can whom a filter refuses that signal."""
+        return self.zygote.boxes_can_kill_themselves
+
+    def usage(self) -> Usage | None:
+        """What it has used so far, also when it has ended and is not yet reaped."""
+        return self._meter.read()
+
     def death(self) -> str:
         """Wait a moment for the process to end by itself, kill it if it does not, and say how it ended."""
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         by_itself = bool(poll.poll(ENDING_S * 1000))
+        used = self.usage()
         status = self._end(tell=True)
         if not by_itself or status is None:
             return "killed"
-        return status_name(os.waitstatus_to_exitcode(status))
+        name = status_name(os.waitstatus_to_exitcode(status))
+        is_spent = used is not None and used.cpu_s > self.limits.cpu_limit_s - TICKS_S
+        return SPENT if name == KILLED and is_spent else name
 
     def kill(self) -> None:
         """End the process, now."""
         self._end(tell=False)
 
     def abandon(self) -> None:
-        """Let go of a process that ends with its zygote."""
+        """Close what belongs to a process that ends with its zygote."""
         self._ended = True
+        self._meter.close()
         os.close(self.pidfd)
         self.connection.close()
 
@@ -71,20 +102,21 @@ class Forked:
         self._ended = True
         with contextlib.suppress(ProcessLookupError):  # it may have ended, and wait to be reaped
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        self._meter.close()
         os.close(self.pidfd)
         self.connection.close()
         return self.zygote.reap(self.pid, tell=tell)
 
 
 class Zygote:
-    """A running zygote, as the judge holds it: the opener for Linux.
+    """A running zygote, seen from the judge's side: the opener for Linux.
 
-    Boxes are forked one ahead: while one is being asked, the next is already being made, with the limits that
-    came next the last time.
+    Boxes are forked one ahead: while one answers, the next is already being made, with the limits that followed
+    the last time.
 
     Args:
         hidden: folders that no box may read.
-        program: how the interpreter is told to be a zygote; a benchmark has one without layers.
+        program: the interpreter's arguments that make it a zygote; a benchmark passes one without layers.
     """
 
     def __init__(
@@ -119,8 +151,18 @@ class Zygote:
         return Isolation(tuple(self._survey["layers"]), missing)
 
     @property
+    def counts_processor_time(self) -> bool:
+        """Whether what boxes use can be read here; it takes /proc."""
+        return usage.is_available()
+
+    @property
+    def boxes_can_kill_themselves(self) -> bool:
+        """Whether no layer in force keeps a box from killing itself, so that nobody can tell who did."""
+        return NO_SELF_KILL.isdisjoint(self._survey["layers"])
+
+    @property
     def unguarded(self) -> Mapping[str, str]:
-        """What strict isolation closes and no layer in force does, and why."""
+        """What strict isolation has to close and no layer in force does, and why."""
         found: Mapping[str, str] = self._survey["unguarded"]
         return found
 
@@ -143,7 +185,7 @@ class Zygote:
         if self._opened is not None:
             self._followed[self._opened] = limits
         self._opened = limits
-        with contextlib.suppress(IsolationError):  # who opens the next box will be told
+        with contextlib.suppress(IsolationError):  # whoever opens the next box is told
             self._order(self._followed.get(limits, limits))
         return box
 
@@ -158,12 +200,12 @@ class Zygote:
             self._settle()
             self._send(order)
             return int(self._receive(self._control, ZYGOTE)["status"])
-        with contextlib.suppress(IsolationError):  # where the zygote has gone, its boxes have, too
+        with contextlib.suppress(IsolationError):  # a zygote that has gone took its boxes along
             self._send(order)
         return None
 
     def hand_over(self) -> None:
-        """Close this process's end of what another process, forked from this one, goes on with."""
+        """Close this process's end; another process, forked from this one, goes on with it."""
         self._control.close()
 
     def close(self) -> None:
@@ -178,7 +220,7 @@ class Zygote:
             self._ready.abandon()
 
     def _order(self, limits: Limits) -> None:
-        """Ask for a box without waiting for it; one that was made for other limits is given up."""
+        """Ask for a box without waiting for it; discard one that was made for other limits."""
         self._settle()
         if self._ready is not None:
             self._ready.kill()
@@ -186,8 +228,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         about = {
             "memory_limit_mb": limits.memory_limit_mb,
-            # A backstop only: the judge's clock decides. It must outlast every stub that is asked in a box.
-            "cpu_limit_s": int(limits.time_limit_s * 60) + 1,
+            "cpu_limit_s": limits.cpu_limit_s,
         }
         with theirs, _or_else(ours.close):
             self._send(Frame({"open": about}), theirs.fileno())
@@ -243,7 +284,7 @@ class Zygote:
 
     @contextlib.contextmanager
     def _reached(self, whose: str) -> Iterator[None]:
-        """Say who cannot be reached, and what was said last on the boxes' side."""
+        """Turn a lost connection into an error that says who is gone, and what the zygote printed last."""
         try:
             yield
         except (WireError, OSError, ValueError) as error:
@@ -254,7 +295,7 @@ class Zygote:
 
 @contextlib.contextmanager
 def _or_else(undo: Callable[[], None]) -> Iterator[None]:
-    """Give something up where what it is for fails."""
+    """Undo something if what comes after it fails."""
     try:
         yield
     except BaseException:

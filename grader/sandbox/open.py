@@ -9,15 +9,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from grader.errors import IsolationError
+from grader.sandbox.layers._ends import threat
 from grader.sandbox.linux import Zygote
 from grader.sandbox.portable import Subprocesses
 from grader.sandbox.process import Opener
-
-FORBIDDEN_OPENINGS = {
-    "answers": "answers could be read",
-    "network": "the network could be reached",
-    "processes": "processes could be left behind",
-}
 
 
 class Isolated(StrEnum):
@@ -57,6 +52,6 @@ def require(boxes: Opener, so: str = "") -> None:
     Raises:
         IsolationError: says what is open and why.
     """
-    open_ends = [f"{FORBIDDEN_OPENINGS[end]} ({why})" for end, why in boxes.unguarded.items()]
-    if open_ends:
-        raise IsolationError(so + "; ".join(open_ends))
+    standing_open = [f"{threat(end)} ({why})" for end, why in boxes.unguarded.items()]
+    if standing_open:
+        raise IsolationError(so + "; ".join(standing_open))

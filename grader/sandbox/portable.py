@@ -25,6 +25,7 @@ from grader.sandbox import frames
 from grader.sandbox.frames import Frame, WireError
 from grader.sandbox.layers import Confinement, Unavailable, layers
 from grader.sandbox.process import ENDING_S, START_LIMIT_S, Limits, clean_environment, status_name
+from grader.sandbox.usage import Usage
 from grader.scorecard.model import Isolation, MissingLayer
 
 NAME = "subprocess"
@@ -43,6 +44,15 @@ class Fresh:
     connection: socket.socket
     child: subprocess.Popen[bytes]
     layers: Mapping[str, str | None]
+
+    @property
+    def can_kill_itself(self) -> bool:
+        """Whether it can; nothing keeps it from that."""
+        return True
+
+    def usage(self) -> Usage | None:
+        """Nothing: here the clock on the wall decides."""
+        return None
 
     def death(self) -> str:
         """Kill the process if it has not ended, and say how it ended."""
@@ -74,7 +84,7 @@ class Starting:
         listener = socket.create_server(("127.0.0.1", 0))
         token = secrets.token_hex(16).encode()
         command = [sys.executable, "-s", "-P", "-B", "-m", __name__, str(listener.getsockname()[1])]
-        command += [str(limits.memory_limit_mb), str(int(limits.time_limit_s * 60) + 1)]
+        command += [str(limits.memory_limit_mb), str(limits.cpu_limit_s)]
         child = subprocess.Popen(
             command,
             env=clean_environment(),
@@ -141,8 +151,13 @@ class Subprocesses:
         return Isolation((NAME, *in_force), tuple(missing))
 
     @property
+    def counts_processor_time(self) -> bool:
+        """No: every second on the wall counts."""
+        return False
+
+    @property
     def unguarded(self) -> Mapping[str, str]:
-        """What strict isolation would close and a plain subprocess leaves open."""
+        """What strict isolation has to close and a plain subprocess leaves open."""
         return UNGUARDED
 
     def open(self, limits: Limits) -> Fresh:
@@ -160,7 +175,7 @@ class Subprocesses:
         return box
 
     def hand_over(self) -> None:
-        """Nothing to let go of: where there are no zygotes, no worker is forked."""
+        """Nothing to hand over: where there are no zygotes, no worker is forked."""
 
     def close(self) -> None:
         """End the process started ahead."""
@@ -169,7 +184,7 @@ class Subprocesses:
 
 
 def put_up(confinement: Confinement) -> dict[str, str | None]:
-    """Put up the layers that a plain subprocess can have: None for each in force, else why it is not."""
+    """Apply the layers that a plain subprocess can have: None for each in force, else why it is not."""
     found: dict[str, str | None] = {}
     for layer in layers():
         found[layer.name] = None if layer.portable else ELSEWHERE
@@ -183,17 +198,17 @@ def put_up(confinement: Confinement) -> dict[str, str | None]:
 
 
 def main(port: int, memory_limit_mb: int, cpu_limit_s: int) -> None:
-    """Be a box in a subprocess: put up what layers there are, connect to the judge, and serve."""
+    """Be a box in a subprocess: apply the layers there are, connect to the judge, and serve."""
     from grader.sandbox.student import Inside
     from grader.sandbox.zygote import warm_up
 
     token = sys.stdin.readline().strip()
-    warm_up()
+    stand_ins = warm_up()
     connection = socket.create_connection(("127.0.0.1", port))
     about: dict[str, Any] = {"token": token}
     about["layers"] = put_up(Confinement(memory_limit_mb, cpu_limit_s, keep_fds=(connection.fileno(),)))
     frames.send(connection, Frame(about))
-    Inside(connection).serve()
+    Inside(connection, stand_ins).serve()
 
 
 if __name__ == "__main__":

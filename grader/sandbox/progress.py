@@ -1,6 +1,6 @@
-"""How far a training has come, told while it runs, and the judge's word to stop it.
+"""Report how far a training has come while it runs, and stop it when the judge says so.
 
-A timer looks ten times a second: a step costs nothing, and even a step that never ends is told by its number.
+A timer looks ten times a second: a step costs nothing, and even a step that never ends is reported by its number.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Kept = Mapping[str, Any]
 
 
 class Reports:
-    """Reports of one call, for as long as it runs; none where there are no batches to go through.
+    """Sends reports of one call for as long as it runs; none if it is handed no batches.
 
     Args:
         connection: where they are sent.
@@ -41,7 +41,7 @@ class Reports:
         self._connection = connection
         self._request = request
         self._kept = kept
-        # By its type: an abstract class looks at each argument ten times as long.
+        # By exact type: a check against an abstract class takes ten times as long for each argument.
         self._batches = next((value for value in arguments.values() if type(value) is Batches), None)
         self._told = 0
 
@@ -63,7 +63,7 @@ class Reports:
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         assert self._batches is not None
-        # Whatever the judge sends while a call runs is its word to stop; so is that it has gone.
+        # Whatever the judge sends while a call runs means stop, and so does its absence.
         with contextlib.suppress(BlockingIOError):
             self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             self._batches.stop()

@@ -1,4 +1,4 @@
-"""What a box says, read by its judge: checked for form, and never believed."""
+"""Read what a box says: its form is checked, its content never believed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Content = tuple[str, bytes]
-"""What came back from a function: the words of its reply and its bytes, which tell two replies apart."""
+"""What came back from a function: the text of its reply and its bytes. Replies with the same are the same."""
 
 WORDS_KEPT = 1 << 12
 BYTES_KEPT = 1 << 16
 """A longer reply is not kept; those of a right function are shorter."""
 
 OBJECTS = 20
-"""Bytes that objects take, for each character that tells of them."""
+"""Bytes that objects take in memory, for each character of their description."""
 
 DIMENSIONS_LIMIT = 64
 """torch itself can do little with a tensor of more."""
@@ -48,8 +48,8 @@ NUMBERS_END = 2**53
 class Reply:
     """What came back from one function: an answer per case (fewer after an exception), and its output.
 
-    ``content`` is all that came back, as it came. It is None for a reply that is too long to be met again, or that
-    tells what its arguments were left as.
+    ``content`` is all that came back, unread. It is None for a reply that is too long to be kept, or that
+    describes its arguments after the call.
     """
 
     called: tuple[Called, ...]
@@ -65,30 +65,30 @@ class Reply:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a call that trains has come, and what the arguments that are watched held then."""
+    """How far a call that trains has come, and what the watched arguments held at that time."""
 
     step: int
     after: Mapping[str, Answer]
 
 
 Watch = Callable[[Progress], bool]
-"""Is told of progress, and says whether to go on."""
+"""Called with each progress; returns whether to go on."""
 
 
 def content_of(told: Sequence[Any], output: str | None, body: bytes) -> Content | None:
-    """All that came back but its number, None where it is too long to be kept."""
+    """All that came back except its number; None if that is too long to be kept."""
     words = repr((told, output))  # which tells plain values apart, their types included
     return (words, body) if len(words) <= WORDS_KEPT and len(body) <= BYTES_KEPT else None
 
 
 def weight(content: Content) -> int:
-    """About how many bytes it takes to keep what a reply says: its words become objects, its bytes tensors."""
+    """About how many bytes a reply takes once it is read: its text becomes objects, its bytes tensors."""
     words, body = content
     return OBJECTS * len(words) + 2 * len(body)
 
 
 def read_calls(told: Sequence[Any], returned: Mapping[str, Tensor], most: int) -> tuple[Called, ...]:
-    """The calls that a reply tells of, one at least.
+    """The calls that a reply describes, at least one.
 
     Raises:
         AttributeError, KeyError, TypeError, ValueError: it is no such reply.
@@ -100,14 +100,14 @@ def read_calls(told: Sequence[Any], returned: Mapping[str, Tensor], most: int) -
 
 
 def _call(told: tuple[Any, Any, Any], returned: Mapping[str, Tensor]) -> Called:
-    """One call as the box described it: what came back, the arguments afterwards, and the batches taken."""
+    """One call as the box described it: what it returned, its arguments afterwards, and the batches it took."""
     answer, after, taken = told
     batches = None if taken is None else read_count(taken)
     return Called(read_answer(answer, returned), read_arguments(after, returned), batches)
 
 
 def read_arguments(after: Mapping[str, Any], returned: Mapping[str, Tensor]) -> dict[str, Answer]:
-    """What a call's arguments were left as, by name; see :func:`read_answer` for the rest."""
+    """A call's arguments after it, by name; see :func:`read_answer`."""
     return {read_text(name): read_answer(about, returned) for name, about in after.items()}
 
 
@@ -177,8 +177,11 @@ def read_stub(described: Mapping[str, Any]) -> Stub:
     Raises:
         KeyError, TypeError, ValueError: it is no such description.
     """
-    parameters = tuple(Parameter(read_text(p["name"]), bool(p["required"])) for p in described["parameters"])
-    return Stub(read_text(described["name"]), parameters, _line(described["line"]))
+    name, told = read_text(described["name"]), described["parameters"]
+    if told is None:
+        return Stub(name, None, None)
+    parameters = tuple(Parameter(read_text(p["name"]), bool(p["required"])) for p in told)
+    return Stub(name, parameters, _line(described["line"]))
 
 
 def read_count(value: object) -> int:
@@ -206,5 +209,5 @@ def read_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a string")
     whole = value[:4000].encode("utf-8", "replace").decode("utf-8")
-    # Where an object lies in memory is another place in every process, and tells a student nothing.
+    # The address of an object differs in every process, and tells a student nothing.
     return ADDRESS.sub(" at 0x…", whole)

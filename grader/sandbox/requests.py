@@ -1,4 +1,4 @@
-"""What a function is called with: every call of it, packed once for any number of boxes."""
+"""The calls of a function, packed once and sent to any number of boxes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Arguments = Mapping[str, Any]
 
 
 Replies = BoundedDict[Content, tuple[Called, ...]]
-"""What was read out of replies: the same words and bytes say the same, whichever function they come from."""
+"""Replies that have been read: the same text and bytes mean the same, whichever function they come from."""
 
 REPLIES_BYTES = 16 << 20
-"""As much is kept; right answers agree bit for bit in a few ways, and thousands of them fit."""
+"""How much is kept. Right answers come in a few variants, bit for bit, and thousands of them fit."""
 
 
 def no_replies() -> Replies:
-    """A memory for what will be read out of replies."""
+    """An empty cache of replies."""
     return BoundedDict(REPLIES_BYTES, lambda content, called: weight(content))
 
 
@@ -35,7 +35,7 @@ class Calls(tuple[Arguments, ...]):
 
     Args:
         cases: the calls.
-        replies: what was read out of earlier replies.
+        replies: earlier replies that have been read.
     """
 
     replies: Replies

@@ -15,7 +15,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FunctionType, ModuleType, TracebackType
+from types import FunctionType, ModuleType, NoneType, TracebackType
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +23,7 @@ import torch
 from grader.sandbox import frames, payload, values
 from grader.sandbox.frames import Frame
 from grader.sandbox.progress import Reports
+from grader.sandbox.stand_ins import StandIns
 
 OUTPUT_LIMIT = 2000
 """Characters of what a stub prints that are kept."""
@@ -41,6 +42,10 @@ class Output(io.TextIOBase):
     def writable(self) -> bool:
         """Whether one may write to it; one may."""
         return True
+
+    def fileno(self) -> int:
+        """A descriptor for whoever insists on one; it leads nowhere."""
+        return 2
 
     def write(self, text: str) -> int:
         """Keep what still fits of ``text``; it counts as written either way."""
@@ -89,29 +94,53 @@ class File:
 
     Args:
         sources: their bytes by file name, the file itself first.
+        stand_ins: what it meets in the place of what a box does not have.
     """
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
+    def __init__(self, sources: Mapping[str, bytes], stand_ins: StandIns) -> None:
         self._sources = sources
+        self._stand_ins = stand_ins
         self.names: Mapping[str, Any] = {}
 
     def run(self) -> None:
-        """Run it as a module of its own; helpers that another file has imported are imported anew."""
+        """Run it as a module of its own, and again with a stand-in where a package that it imports is missing."""
+        self._stand_ins.lay_out(self._sources)
+        while True:
+            try:
+                return self._run()
+            except ModuleNotFoundError as error:
+                if not self._stand_ins.replaces(error):
+                    raise
+
+    def _run(self) -> None:
+        """Run it once; helpers that another file has imported are imported anew."""
         main = next(iter(self._sources))
         module = ModuleType(main.removesuffix(".py"))
         module.__file__ = main
         _forget_helpers()
         sys.modules[module.__name__] = module
         sys.meta_path.insert(0, Helpers({name: code for name, code in self._sources.items() if name != main}))
-        exec(compile(self._sources[main], main, "exec"), module.__dict__)
+        with self._stand_ins.lenient():
+            exec(compile(self._sources[main], main, "exec"), module.__dict__)
         self.names = module.__dict__
 
-    def described(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """The stub of that name, if the file has one: its parameters and its line."""
-        function = self.names.get(name)
-        if function is None:
-            return
-        yield {
+    def stubs(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """The stubs of those names that the file has; looking at them runs no code of the submission.
+
+        A plain function is described. Anything else that stands in a stub's place is only named.
+        """
+        # A key of a class of its own could run code when it is compared: the names are gone through instead.
+        found = {name: value for name, value in self.names.items() if type(name) is str}
+        for name in names:
+            function = found.get(name)
+            if _is_plain(function):
+                yield self.described(name, function)
+            elif function is not None:
+                yield {"name": name, "parameters": None}
+
+    def described(self, name: str, function: Any) -> Mapping[str, Any]:
+        """A stub: its name, its parameters and its line."""
+        return {
             "name": name,
             "parameters": [{"name": p.name, "required": p.required} for p in _parameters(function)],
             "line": self._line(function),
@@ -121,7 +150,8 @@ class File:
         """Where a function begins in the submission's own files; None for whatever else a stub may be."""
         try:
             code = inspect.unwrap(function).__code__
-            return int(code.co_firstlineno) if code.co_filename in self._sources else None
+            is_own = type(code.co_filename) is str and code.co_filename in self._sources
+            return int(code.co_firstlineno) if is_own else None
         except BaseException:  # a stub is any object, and each of its attributes may raise anything
             return None
 
@@ -151,7 +181,7 @@ class File:
 
 
 def _forget_helpers() -> None:
-    """Leave nothing of another file's helpers to be found by their names."""
+    """Remove the helpers of another file, so that none is found by its name."""
     for finder in [one for one in sys.meta_path if type(one) is Helpers]:
         sys.meta_path.remove(finder)
         for name in finder.names:
@@ -159,24 +189,34 @@ def _forget_helpers() -> None:
 
 
 class Inside:
-    """The files of one submission, loaded and called when asked."""
+    """The files of one submission, loaded and called when asked.
 
-    def __init__(self, connection: socket.socket) -> None:
+    Args:
+        connection: leads to the judge.
+        stand_ins: what the files meet in the place of what a box does not have.
+    """
+
+    def __init__(self, connection: socket.socket, stand_ins: StandIns | None = None) -> None:
         self._connection = connection
+        self._stand_ins = stand_ins or StandIns()
         self._output = Output()
         self._files: dict[str, File] = {}
 
     def serve(self) -> None:
         """Answer the judge's frames until it closes the connection."""
         sys.stdout = sys.stderr = self._output
-        actions: dict[str, Callable[[Frame], Frame]] = {"load": self._load, "call": self._call}
+        actions: dict[str, Callable[[Frame], Frame]] = {
+            "load": self._load,
+            "describe": self._describe,
+            "call": self._call,
+        }
         while True:
             try:
                 request = frames.receive(self._connection)
             except frames.WireError:
                 return
             if request.head["do"] == "stop":
-                continue  # it came when there was nothing left to stop
+                continue  # it came too late: nothing runs any more
             reply = actions[request.head["do"]](request)
             head = {**reply.head, "id": request.head["id"], "output": self._output.take()}
             frames.send(self._connection, Frame(head, reply.body))
@@ -185,12 +225,16 @@ class Inside:
         rest, sources = memoryview(request.body), {}
         for name, size in request.head["files"]:
             sources[name], rest = bytes(rest[:size]), rest[size:]
-        file = self._files[request.head["into"]] = File(sources)
+        file = self._files[request.head["into"]] = File(sources, self._stand_ins)
         try:
             file.run()
         except BaseException as error:
             return Frame({"raised": file.raised(error)})
-        return Frame({"stubs": [d for name in request.head["asks"] for d in file.described(name)]})
+        return Frame({"stubs": list(file.stubs(request.head["asks"]))})
+
+    def _describe(self, request: Frame) -> Frame:
+        name, file = request.head["function"], self._files[request.head["of"]]
+        return Frame({"stub": file.described(name, file.names[name])})
 
     def _call(self, request: Frame) -> Frame:
         head, tensors = request.head, payload.unpack_own(request.body)
@@ -201,7 +245,7 @@ class Inside:
         for number, case in enumerate(head["cases"]):
             arguments = {name: values.build(described, tensors) for name, described in case.items()}
             if head["after"] or _trains(case):
-                # The objects handed in are looked at afterwards, not whatever a list of them holds by then.
+                # Describe the objects that were handed in, not whatever a list of them holds afterwards.
                 kept = {name: _contents(arguments[name]) for name in head["after"] if name in arguments}
                 with Reports(self._connection, head, arguments, kept) as reports:
                     answers.append(_answer(file, head["function"], arguments, str(number), returned))
@@ -219,7 +263,7 @@ class Inside:
 
 
 def _trains(case: Mapping[str, values.Description]) -> bool:
-    """Whether there are batches to go through in a case."""
+    """Whether a case hands out batches to train with."""
     return any("batches" in described for described in case.values())
 
 
@@ -234,7 +278,7 @@ def _answer(
 
 
 class Parameter(NamedTuple):
-    """A parameter that a value can be handed to: its name, whether it must be, and whether by place alone."""
+    """A parameter that a value can be handed to: its name, whether it must be given, and whether by place only."""
 
     name: str
     required: bool
@@ -243,8 +287,7 @@ class Parameter(NamedTuple):
 
 def _parameters(function: Any) -> list[Parameter]:
     """The parameters that a value can be handed to by name or place."""
-    # By its type: an object of a class of its own may raise at whatever it is asked, its class included.
-    if type(function) is FunctionType and not vars(function):
+    if _is_plain(function):
         return list(_plain(function))
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -253,8 +296,21 @@ def _parameters(function: Any) -> list[Parameter]:
             for p in parameters
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         ]
-    except BaseException:  # a stub is any object, and its signature is what it says
+    except BaseException:  # a stub is any object, and its signature may be anything
         return []
+
+
+def _is_plain(function: Any) -> bool:
+    """Whether it is a function that runs no code when it is looked at, nor do its defaults.
+
+    All is told by exact types: an object of a class of its own may do anything at whatever it is asked.
+    """
+    if type(function) is not FunctionType:
+        return False
+    own, defaults, named = function.__dict__, function.__defaults__, function.__kwdefaults__
+    if type(own) is not dict or own or type(defaults) not in (tuple, NoneType):
+        return False
+    return named is None or (type(named) is dict and all(type(name) is str for name in named))
 
 
 def _plain(function: FunctionType) -> Iterator[Parameter]:

@@ -1,7 +1,7 @@
 """The zygote: a process that has imported torch once and forks a box for every submission that asks for one.
 
-It holds no answer and reads no reference: all it is ever told is which paths to hide and how much a box may
-use. It talks to the judge over one socket, its *control*:
+It holds no answer and reads no reference: it is told only which paths to hide and how much a box may use. It
+talks to the judge over one socket, its *control*:
 
     judge → zygote   {"hidden": [...]}                        first of all
     zygote → judge   {"layers": [...], "missing": [...], ...} ready; what is in force was tried in a box
@@ -32,19 +32,21 @@ from typing import NoReturn
 from grader.sandbox import frames, pages
 from grader.sandbox.frames import Frame
 from grader.sandbox.layers import Breach, Confinement, Hook, Layer, Unavailable, layers
+from grader.sandbox.layers._ends import open_ends
 from grader.sandbox.layers._linux import fork
+from grader.sandbox.stand_ins import StandIns
 
 GARBAGE = 20_000
 """Objects a box may make before the collector looks at them; most boxes end earlier."""
 
 A_CLASS = 24
-"""Boxes after which it pays to make forks cheaper; a single submission needs a handful."""
+"""Boxes after which it pays to make forks cheaper; a single submission opens only a few."""
 
 PRELOADED = (
     "bisect", "collections", "copy", "dataclasses", "decimal", "fractions", "functools", "heapq", "itertools",
     "math", "operator", "random", "statistics", "string", "time", "typing",
 )  # fmt: skip
-"""What students import most; in the zygote it is paid for once."""
+"""What students import most; it is imported once, in the zygote."""
 
 
 CONFINED = Frame({"confined": True})
@@ -65,6 +67,8 @@ class Layers:
                 hook(layer)(confinement)
             except Unavailable as reason:
                 self.missing[layer.name] = str(reason)
+            except OSError as refusal:  # a layer that forgot to say so is missing all the same
+                self.missing[layer.name] = f"the system refuses: {refusal}"
 
     def enforce(self, hook: Callable[[Layer], Hook], confinement: Confinement) -> None:
         """Run one moment's hook of every layer in force.
@@ -84,13 +88,8 @@ class Layers:
         return tuple(layer for layer in self._layers if layer.name not in self.missing)
 
     def unguarded(self) -> dict[str, str]:
-        """What no layer in force guards, and which layers would."""
-        guarded = {guard for layer in self.in_force for guard in layer.guards}
-        found: dict[str, list[str]] = {}
-        for layer in self._layers:
-            for guard in sorted(layer.guards - guarded):
-                found.setdefault(guard, []).append(f"{layer.name}: {self.missing[layer.name]}")
-        return {guard: "; ".join(reasons) for guard, reasons in found.items()}
+        """The ends that stand open with the layers in force, and which missing layers would help."""
+        return open_ends([layer.name for layer in self.in_force], self.missing)
 
     def survey(self, confinement: Confinement) -> None:
         """Try every layer's forbidden act in a throw-away box, and strike the layers that let it happen."""
@@ -139,6 +138,7 @@ class Zygote:
         self._children: set[int] = set()
         self._opened = 0
         self._pages: list[tuple[int, int]] = []
+        self._stand_ins = StandIns()
         self._confinement = Confinement(memory_limit_mb=1024, cpu_limit_s=60)
 
     def start(self) -> None:
@@ -146,7 +146,7 @@ class Zygote:
         hidden = frames.receive(self._control).head["hidden"]
         self._confinement = replace(self._confinement, hidden=tuple(map(Path, hidden)))
         self._layers.try_out(lambda layer: layer.early, self._confinement)
-        warm_up()
+        self._stand_ins = warm_up()
         self._layers.try_out(lambda layer: layer.warm, self._confinement)
         # Looked up here, because /proc is gone once a box has been forked.
         self._pages = pages.private()
@@ -203,7 +203,7 @@ class Zygote:
             self._control.close()
             connection = socket.socket(fileno=descriptor)
             if self._confined(connection, confinement):
-                Inside(connection).serve()
+                Inside(connection, self._stand_ins).serve()
         finally:
             os._exit(0)
 
@@ -224,8 +224,8 @@ class Zygote:
             frames.send(self._control, Frame({"status": status}))
 
 
-def warm_up() -> None:
-    """Import torch and what students use with it, and run what torch loads or compiles on first use."""
+def warm_up() -> StandIns:
+    """Import torch and what students use with it, run what torch loads on first use, and put up the stand-ins."""
     import importlib
     import random
 
@@ -238,7 +238,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     for name in PRELOADED:
         importlib.import_module(name)
-    # Whoever draws draws the same in every box; else each parent of boxes would have a state of its own.
+    # Every box starts from the same random state; otherwise each zygote would have a state of its own.
     random.seed(0)
     torch.manual_seed(0)
     numpy.random.seed(0)
@@ -249,6 +249,11 @@ def warm_up() -> None:
     str(f.softmax(1)), f.var(0, keepdim=True, unbiased=True), x[range(2), rows[:2]].mean(), x.max(1).values
     payload.unpack_own(payload.pack({"x": x, "rows": rows}))
     student.Output().take()
+    # Other parts of torch import this late, when its folder is hidden from the box.
+    importlib.import_module("torch._decomp.decompositions_for_rng")
+    stand_ins = StandIns()
+    stand_ins.put_up(torch)
+    return stand_ins
 
 
 def main(descriptor: int) -> None:

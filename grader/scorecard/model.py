@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an answer is from a witness; None where the two cannot be compared."""
+    """How far an answer is from a right one; None where the two cannot be compared."""
 
     max_abs_diff: float | None
     max_rel_diff: float | None
@@ -68,7 +68,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Worst:
-    """Where an answer is furthest from the truth, and the two numbers that stand there."""
+    """Where an answer is furthest from the expected gradient, and the two numbers there."""
 
     index: tuple[int, ...]
     expected: float | None
@@ -183,7 +183,7 @@ GRADIENT_FIELDS = tuple(field.name for field in fields(Gradient))
 
 @dataclass(frozen=True)
 class ForwardLine:
-    """One line of the forward pass, and the gradients that are complete once one has gone back through it."""
+    """One line of the forward pass, and the gradients that are complete after going back through it."""
 
     name: str
     source: str

@@ -339,7 +339,8 @@ def test_submissions_that_are_a_link_are_nothing(pull: Job, tmp_path: Path) -> N
 
 GH = """
 case "$*" in
-    *"/pulls/7/files"*) cat "$DATA/files.json" ;;
+    *"/compare/base1...abc"*) jq '{files: .}' "$DATA/files.json" ;;
+    *"/pulls/7"*) echo '{"base": {"sha": "base1"}}' ;;
     *"/pulls -f"*) cat "$DATA/pulls.json" ;;
     *) exit 1 ;;
 esac
@@ -414,6 +415,14 @@ def test_who_changes_more_than_submissions_gets_no_score(comment: Job, file: dic
     (comment.temp / "scorecards" / "bob.json").write_text("never read")
     text = commented(comment)
     assert "changes 1 files outside `submissions/`" in text and "Backprop" not in text
+
+
+@pytest.mark.wants("jq")
+def test_a_comparison_that_may_leave_out_files_gets_no_score(comment: Job) -> None:
+    """GitHub tells at most 300: what is beyond them may be the grading."""
+    files = [{"filename": f"submissions/{number}.py"} for number in range(300)]
+    (Path(comment.environment["DATA"]) / "files.json").write_text(json.dumps(files))
+    assert "so its score is not shown" in commented(comment)
 
 
 @pytest.mark.wants("jq")

@@ -138,7 +138,7 @@ def test_strict_says_that_nothing_is_graded(grade: Shell, monkeypatch: pytest.Mo
     monkeypatch.setattr("grader.sandbox.open.Zygote", lambda hidden: Subprocesses())
     status, _, err = grade(ROOT / "submissions/alice", "--isolation", "strict")
     assert status == 3
-    assert err.startswith("grade: --isolation strict: nothing is graded, because answers could be read (")
+    assert err.startswith("grade: isolation strict: nothing is graded, because answers could be read (")
 
 
 def test_a_folder_of_submissions_is_one_row_each(grade: Shell, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_json_on_standard_output_is_the_scorecard(grade: Shell, tmp_path: Path) 
         (["mine", "--exercise", "ex9"], "--exercise: expected one of ex1_step_by_step"),
         (["mine", "--seed", "x"], "--seed"),
         (["mine", "--seed", "-1"], "--seed"),
-        (["mine", "--out", "notes.txt"], "--out notes.txt: expected a folder that can be written"),
+        (["mine", "--out", "notes.txt"], "--out: notes.txt: expected a folder that can be written"),
         (["mine", "--words", "nowhere.txt"], "--words"),
         (["mine", "--words", "latin.txt"], "latin.txt: expected a UTF-8 text"),
         (["mine", "--course", "empty"], "empty: expected a course"),
@@ -293,20 +293,20 @@ def test_an_archive_and_an_export_of_canvas_become_an_import(grade: Shell, tmp_p
         (["--report", "junit=notes.txt/x"], "notes.txt/x: cannot be written: Not a directory"),
         (["--report", "outputs=nowhere/x"], "nowhere/x: cannot be written: No such file or directory"),
         (["--report", "junit=class"], "class: expected a file, found a folder"),
-        (["--report", "gradescope=x"], "--report gradescope: expected one submission, found 2"),
-        (["--report", "prairielearn=x"], "--report prairielearn: expected one submission, found 2"),
+        (["--report", "gradescope=x"], "report gradescope: expected one submission, found 2"),
+        (["--report", "prairielearn=x"], "report prairielearn: expected one submission, found 2"),
         (["--report", "junit=x", "--report", "markdown=./x"], "found x for junit and markdown"),
         (
             ["--report", "canvas=x", "--gradebook", "moodle.csv"],
-            "--gradebook moodle.csv: expected a gradebook from C",
+            "gradebook moodle.csv: expected a gradebook from C",
         ),
         (
             ["--report", "moodle=x", "--gradebook", "canvas.csv"],
-            "--gradebook canvas.csv: expected a gradebook from M",
+            "gradebook canvas.csv: expected a gradebook from M",
         ),
         (
             ["--report", "canvas=x", "--gradebook", "canvas.csv", "--assignment", "Other"],
-            "--gradebook canvas.csv: expected one column 'Other', found 0 among 'Student'",
+            "gradebook canvas.csv: expected one column 'Other', found 0 among 'Student'",
         ),
         (
             ["--report", "canvas=x", "--gradebook", "canvas.csv"],
@@ -314,16 +314,16 @@ def test_an_archive_and_an_export_of_canvas_become_an_import(grade: Shell, tmp_p
         ),
         (
             ["--gradebook", "canvas.csv"],
-            "--gradebook: expected --report canvas=PATH or moodle=PATH, found none",
+            "--gradebook: expected the report canvas=PATH or moodle=PATH, found none",
         ),
         (
             ["--report", "junit=x", "--gradebook", "canvas.csv"],
-            "--gradebook: expected --report canvas=PATH or mood",
+            "--gradebook: expected the report canvas=PATH or mood",
         ),
-        (["--assignment", "Backprop"], "--assignment: expected --report canvas=PATH or "),
+        (["--assignment", "Backprop"], "--assignment: expected the report canvas=PATH or "),
         (
             ["--commit-time", "2026-06-01T14:32:01Z"],
-            "--commit-time: expected --report classroom50=PATH, found none",
+            "--commit-time: expected the report classroom50=PATH, found none",
         ),
         (["--format", "json", "--report", "github=x"], "--format json: expected no report that prints"),
     ],

@@ -61,12 +61,21 @@ def test_float64_scores_with_a_note() -> None:
     assert any("float64" in note for note in verdict.notes)
 
 
-def test_zeros_show_no_derivation_where_the_truth_vanishes() -> None:
-    zeros = torch.zeros(1, 4)
-    expected = ExpectedGradient(torch.full((1, 4), 1e-17, dtype=torch.float64), zeros, envelope=1e-9)
-    assert compare(Returned(zeros), expected).outcome.scores
-    assert compare(Returned(zeros), expected, derived=True).outcome is Outcome.WRONG_VALUE
-    assert compare(Returned(zeros + 1e-10), expected, derived=True).outcome.scores
+@pytest.mark.parametrize("size", [0.0, 1e-10, 1e-30])
+def test_an_answer_that_shows_nothing_earns_nothing_whatever_its_rounding(size: float) -> None:
+    """Where the expected gradient vanishes, a guess can have the rounding error of a derivation, too."""
+    answer = torch.full((1, 4), size)
+    expected = ExpectedGradient(torch.zeros(1, 4).double(), torch.zeros(1, 4), envelope=1e-9)
+    assert compare(Returned(answer), expected).outcome.scores
+    verdict = compare(Returned(answer), expected, unshown="take another", remark="zero")
+    assert verdict.outcome is Outcome.WRONG_VALUE and not verdict.exact
+    assert verdict.notes == ("take another", "zero")
+    assert compare(Returned(answer + 1), expected, unshown="take another").notes == ()
+
+
+def test_a_remark_is_made_of_right_answers_alone() -> None:
+    assert compare(Returned(PRECISE.float()), TRUTH, remark="zero").notes == ("zero",)
+    assert compare(Returned(PRECISE.float() + 1), TRUTH, remark="zero").notes == ()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The truth, its envelope and its blind spots."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from grader.checks.cases import cases
-from grader.checks.oracle import Blind, Oracle
+from grader.checks.cases import Case, CaseSource, cases
+from grader.checks.oracle import ROUNDING, RUNS, Blind, Oracle
 from grader.course.course import Course
 from grader.course.exercise import tensor_of
+from grader.course.forward import Forward
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +99,65 @@ def test_another_seed_draws_other_cases_and_the_same_lecture(course: Course) -> 
     assert torch.equal(one[0].values["logits"], two[0].values["logits"])
     assert not torch.equal(one[1].values["logits"], two[1].values["logits"])
     assert torch.equal(one[1].values["logits"], cases(exercise, 1)[1].values["logits"])
+
+
+SWITCHED = """
+import torch
+
+def draw(generator, *, rows, on, through):
+    w = torch.randn((3,), generator=generator)
+    return {"x": torch.randn((rows, 3), generator=generator), "w": w, "on": float(on), "through": float(through)}
+
+def forward(x, w, on, through):
+    scores = x * w
+    shifted = scores * through
+    total = scores + shifted
+    loss = (total * on).sum()
+    return loss
+"""
+
+
+def switched(folder: Path, **sizes: float) -> Case:
+    """A case of a forward pass in which a size says whether anything comes back, or through one of two lines."""
+    path = folder / "forward.py"
+    path.write_text(SWITCHED, "utf-8")
+    forward = Forward.load(path)
+    return CaseSource(forward, "fresh 1", None, tuple(sizes.items()), 1, "switched", None).draw()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_vanishes_in_some_cases_only_is_no_blind_spot(tmp_path: Path, order: int) -> None:
+    """A gradient that one case shows decides there; no random upstream is needed."""
+    seen = Oracle(switched(tmp_path, rows=4, on=1, through=1))
+    unseen = Oracle(switched(tmp_path, rows=5, on=0, through=1))
+    one_way = Oracle(switched(tmp_path, rows=6, on=1, through=0))
+    assert "w" in Blind.measure([unseen]).tensors
+    assert "w" not in Blind.measure([seen, unseen][::order]).tensors
+    assert ("scores", "shifted") in Blind.measure([one_way]).paths
+    assert ("scores", "total") not in Blind.measure([one_way]).paths
+    assert ("scores", "shifted") not in Blind.measure([seen, one_way][::order]).paths
+    assert ("scores", "shifted") in Blind.measure([unseen, one_way][::order]).paths
+
+
+def test_random_upstreams_are_of_the_size_of_real_ones(oracles: tuple[Oracle, ...]) -> None:
+    """A mean over the rows has made those small; random ones are standard normal over the number of rows."""
+    for oracle in oracles:
+        rows = oracle.case.values["hprebn"].shape[0]
+        seen = oracle.random({"hprebn"}, {"hprebn"})["hprebn"].precise
+        drawn = (seen - oracle.expected["hprebn"].precise) * rows
+        assert drawn.numel() > 90
+        assert 0.8 < float(drawn.std()) < 1.2, oracle.case.name
+        assert abs(float(drawn.mean())) < 0.3, oracle.case.name
+
+
+def test_an_envelope_is_the_largest_deviation_of_several_runs(oracles: tuple[Oracle, ...]) -> None:
+    """One run may happen to round well: each rounds in its own way, and all of them count."""
+    assert RUNS >= 3
+    for oracle in oracles[:2]:
+        runs = [run.gradients["W1"] for run in oracle.disturbed]
+        assert len(runs) == RUNS
+        assert not any(torch.equal(one, two) for i, one in enumerate(runs) for two in runs[:i])
+        precise = oracle.expected["W1"].precise
+        deviations = [float((run - precise).abs().max()) for run in runs]
+        assert oracle.expected["W1"].envelope >= max(deviations)
+        assert min(deviations) > ROUNDING * oracle.expected["W1"].scale / 100

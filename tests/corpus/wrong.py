@@ -278,6 +278,22 @@ def dlogit_maxes(dnorm_logits):
 def dlogit_maxes(dnorm_logits):
     return -dnorm_logits.sum(0, keepdim=True)
 
+# %% ex1_step_by_step dlogit_maxes: a tiny constant, from a gradient that no maximum gets through -> wrong_value | far_upstream @ norm_logits
+def dlogit_maxes(logit_maxes, dlogprobs):
+    return torch.full_like(logit_maxes, 1e-12)
+
+# %% ex1_step_by_step dlogit_maxes: a tiny constant, from dprobs -> wrong_value | far_upstream @ norm_logits
+def dlogit_maxes(logit_maxes, dprobs):
+    return torch.full_like(logit_maxes, -1e-12)
+
+# %% ex1_step_by_step dlogit_maxes: a tiny constant, from dcounts -> wrong_value | all_zero @ norm_logits
+def dlogit_maxes(logit_maxes, dcounts):
+    return torch.full_like(logit_maxes, 1e-12)
+
+# %% ex1_step_by_step dlogit_maxes: zeros, from dlogprobs -> wrong_value | all_zero @ norm_logits
+def dlogit_maxes(logit_maxes, dlogprobs):
+    return torch.zeros_like(logit_maxes)
+
 # %% ex1_step_by_step dlogit_maxes: mean for sum -> wrong_value | mean_for_sum @ norm_logits
 def dlogit_maxes(dnorm_logits):
     return -dnorm_logits.mean(1, keepdim=True)
@@ -738,6 +754,31 @@ def db1(b1, dhprebn):
 # %% ex1_step_by_step db1: small random noise -> wrong_value | all_zero @ hprebn
 def db1(b1, dhprebn):
     return 1e-9 * torch.randn_like(b1)
+
+# %% ex1_step_by_step db1: a tiny constant, from a gradient that no bias gets through -> wrong_value | far_upstream @ hprebn
+def db1(b1, dlogprobs):
+    return torch.full_like(b1, 1e-12)
+
+# %% ex1_step_by_step db1: a tiny constant, from batch norm's output -> wrong_value | far_upstream @ hprebn
+def db1(b1, dhpreact):
+    return torch.full_like(b1, 1e-12)
+
+# %% ex1_step_by_step db1: zeros, from a gradient that no bias gets through -> wrong_value | all_zero @ hprebn
+def db1(b1, dlogprobs):
+    return torch.zeros_like(b1)
+
+# %% ex1_step_by_step db1: noise of the size of rounding, from dW1 -> wrong_value | far_upstream @ hprebn
+def db1(b1, dW1):
+    return 1e-10 * torch.randn(b1.shape, generator=torch.Generator().manual_seed(1))
+
+# %% ex1_step_by_step db1: derived all the way from batch norm's output, which shows no step -> wrong_value | far_upstream @ hprebn
+def db1(bngain, bnraw, bnvar_inv, dhpreact, n):
+    dhprebn = bngain * bnvar_inv / n * (n * dhpreact - dhpreact.sum(0) - n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0))
+    return dhprebn.sum(0)
+
+# %% ex1_step_by_step db1: a tiny constant, from the right gradient -> wrong_value | all_zero @ hprebn
+def db1(b1, dhprebn):
+    return torch.full_like(b1, 1e-12)
 
 # %% ex1_step_by_step db1: sign -> wrong_value | sign @ hprebn
 def db1(dhprebn):

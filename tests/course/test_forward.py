@@ -97,3 +97,18 @@ def test_a_missing_file_is_an_operators_fault(tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="cannot be read") as refusal:
         Forward.load(tmp_path / "none.py")
     assert refusal.value.exit_status == 2
+
+
+def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
+    """And an unchanged one is not: exercises on it share its forward pass."""
+    first = load(tmp_path, GOOD)
+    assert load(tmp_path, GOOD) is first
+    edited = load(tmp_path, GOOD.replace("import torch\n", "import torch\n\nTWICE = 2\n"))
+    assert edited != first
+    assert edited.module["TWICE"] == 2
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "forward.py").write_bytes(b"x = '\xff'\n")
+    with pytest.raises(CourseError, match="expected UTF-8"):
+        Forward.load(tmp_path / "forward.py")

@@ -10,7 +10,7 @@ import pytest
 
 from grader.apps.watch.save import play
 from grader.grading.engine import Engine
-from grader.grading.incremental import FunctionCache, looks
+from grader.grading.incremental import FunctionCache, fingerprints
 from grader.grading.judge import Judge
 from grader.sandbox.box import Box
 from grader.scorecard.model import ExerciseResult
@@ -164,7 +164,7 @@ def dy(b):
 
 def seen(text: str, helpers: dict[str, bytes] | None = None) -> set[str]:
     """The functions that no other can reach."""
-    found = looks(Source("a.py", text.encode(), helpers or {}), ("dx", "dy"))
+    found = fingerprints(Source("a.py", text.encode(), helpers or {}), ("dx", "dy"))
     return {name for name, look in found.items() if look.apart}
 
 

@@ -10,7 +10,8 @@ import torch
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.sandbox.box import Box
 from grader.sandbox.replies import Reply
 from grader.sandbox.requests import Arguments
@@ -171,8 +172,7 @@ def test_what_is_forgotten_is_judged_anew_and_alike(desk: Desk) -> None:
     work = broken("dcounts", "return 1 / 0")
     first, again = desk.outcomes(work), desk.outcomes(work)
     for suite in desk.judge.suites:
-        assert suite.asked or suite.reports or suite.exercise.id != EX1
-        suite.forget()
-        assert not suite.asked
-        assert not suite.reports
+        assert not suite.cache.is_empty or suite.exercise.id != EX1
+        suite.cache.forget()
+        assert suite.cache.is_empty
     assert first == again == desk.outcomes(work)

@@ -20,7 +20,7 @@ EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "
 
 
 def told(plan: BoxPlan) -> list[tuple[str, str]]:
-    return [(planned.suite.exercise.id, planned.function.name) for planned in plan.calls]
+    return [(planned.exercise.id, planned.function.name) for planned in plan.calls]
 
 
 def altered(suite: ExerciseSuite, asks: Sequence[str], upstreams: Sequence[str]) -> ExerciseSuite:
@@ -70,7 +70,7 @@ def test_a_closed_form_is_asked_before_its_steps_are_handed_out(
 ) -> None:
     ex1 = bench_of(judge, EX1)
     (plan,) = box_plans([ex1, altered(ex1, asks, upstreams)], Settings())
-    (place,) = [i for i, planned in enumerate(plan.calls) if planned.suite is not ex1]
+    (place,) = [i for i, planned in enumerate(plan.calls) if planned.exercise is not ex1.exercise]
     before = {name for planned in plan.calls[:place] for name in planned.handed}
     assert before.isdisjoint(between(ex1, asks[0], upstreams))
 

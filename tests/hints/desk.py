@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from grader.checks.cases import cases
-from grader.checks.compare import NOT_RUN, Verdict, compare
+from grader.checks.cases import CaseSource, cases
+from grader.checks.check import Check
+from grader.checks.compare import NOT_RUN, Verdict
 from grader.checks.oracle import Oracle
-from grader.checks.suite import Check, ExerciseSuite
+from grader.checks.suite import ExerciseSuite
 from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.hints import diagnose
@@ -37,11 +38,10 @@ def made_up() -> dict[str, ExerciseSuite]:
 
 def of_course(course: Course) -> dict[str, ExerciseSuite]:
     """A bench for each exercise of a course; those that share a forward pass share its oracles."""
-    made: dict[int, tuple[Oracle, ...]] = {}
+    made: dict[CaseSource, Oracle] = {}
     suites = {}
     for exercise in course.exercises:
-        drawn = cases(exercise)
-        oracles = made.setdefault(id(drawn), tuple(map(Oracle, drawn)))
+        oracles = tuple(made.setdefault(case.source, Oracle(case)) for case in cases(exercise))
         suites[exercise.id] = ExerciseSuite(exercise, oracles, None)
     return suites
 
@@ -72,9 +72,7 @@ class Desk:
                 found.append((check, NOT_RUN))
                 continue
             answer = _answer(stub, check)
-            verdict = compare(
-                answer, check.expected, strict_shapes=suite.exercise.strict_shapes, derived=check.derived
-            )
+            verdict = check.compare(answer, strict_shapes=suite.exercise.strict_shapes)
             found.append((check, verdict))
         return found
 

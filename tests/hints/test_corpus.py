@@ -1,5 +1,6 @@
 """Stored wrong stubs get the hint they declare: the kind and, after an @, the line it quotes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,21 @@ RIGHT = read(CORPUS / "right.py")
 BOXED = ("forbidden", "missing", "timed_out")
 """Outcomes that only a box can give; they get no hint, which test_diagnose holds."""
 
+BLEMISH = re.compile(r",,|,\.|\.\.| ,|  |\b(\w+) \1\b|(?<!`)[:;] *\.")
+
 ENOUGH = 0.9
 """The share of mistakes nobody tuned for that must be named."""
 
 
 def kinds(kind: str) -> frozenset[str]:
     return frozenset(kind.split("+"))
+
+
+def reads_well(hint: Hint) -> bool:
+    """Whether a message is whole sentences, with no doubled or missing mark."""
+    text = hint.message
+    starts = text[0].isupper() or text[0] == "`"
+    return starts and text.endswith(".") and text.count("`") % 2 == 0 and not BLEMISH.search(text)
 
 
 def quotes(hint: Hint, line: str) -> bool:
@@ -36,6 +46,7 @@ def test_a_wrong_answer_gets_its_hint(desk: Desk, cell: Cell) -> None:
     hint = desk.hint(cell)
     assert hint is not None
     assert hint.kind == kind, hint
+    assert reads_well(hint), hint
     assert not line or quotes(hint, line), hint
     assert outcome(desk.tried(cell)).value == cell.outcome
 

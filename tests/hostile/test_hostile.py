@@ -18,7 +18,8 @@ import pytest
 from grader.apps.cli import main
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.reports import files
 from grader.sandbox.linux import Zygote
 from grader.scorecard.model import Scorecard

@@ -100,3 +100,11 @@ def test_next_step_of_the_special_cases():
     at_fault = str(wording.next_step(scorecard(exercise(gradient("dh", Outcome.MISSING), fault))))
     assert "failed on dlogits" in at_fault and "not your mistake" in at_fault
     assert "Nothing was graded" in str(wording.next_step(scorecard()))
+
+
+def test_a_single_gradient_is_the_next_one_and_the_last_one_is_one_to_go():
+    """Of one gradient and none right, nothing is nearly done."""
+    wrong = gradient("dlogits", outcome=Outcome.WRONG_VALUE, score=0.0)
+    assert str(wording.next_step(scorecard(exercise(wrong)))) == "Next: dlogits, which has the wrong value."
+    almost = scorecard(exercise(gradient("dh"), wrong))
+    assert str(wording.next_step(almost)) == "Just one to go: dlogits, which has the wrong value."

@@ -26,6 +26,7 @@ from grader.sandbox.box import Box, BoxDied
 from grader.sandbox.frames import BODY_LIMIT, HEAD_LIMIT, LENGTHS, Frame, Late, WireError
 from grader.sandbox.process import Limits, how_it_died, status_name
 from grader.sandbox.student import Inside
+from grader.sandbox.usage import Usage
 
 LIMITS = Limits(time_limit_s=5, memory_limit_mb=64)
 HURRIED = Limits(time_limit_s=0.3, memory_limit_mb=64)
@@ -56,6 +57,11 @@ class FakeProcess:
             pass
         finally:
             self._far.close()
+
+    can_kill_itself = False
+
+    def usage(self) -> Usage | None:
+        return None
 
     def death(self) -> str:
         self.kill()

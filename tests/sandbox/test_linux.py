@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from grader.apps.doctor import timekeeping
 from grader.errors import IsolationError
 from grader.sandbox.box import Box
 from grader.sandbox.linux import Zygote
@@ -39,7 +40,7 @@ def fail(moment):
     if moment == {moment!r} and boxes > 2:
         raise {error}("none is left")
 
-late = Layer("late", 99, frozenset(), "", "", lambda confinement: None, before_fork=before_fork, inside=inside)
+late = Layer("late", 99, "", "", lambda confinement: None, before_fork=before_fork, inside=inside)
 layers = (*zygote.layers(), late)
 zygote.layers = lambda: layers
 zygote.main(int(sys.argv[1]))
@@ -62,6 +63,20 @@ def test_a_layer_that_fails_later_leaves_no_box_open(moment: str, error: str) ->
         for _ in range(2):
             with pytest.raises(IsolationError, match="no box can be opened: late: none is left"):
                 boxes.open(LIMITS)
+
+
+def test_what_a_box_uses_is_read_from_outside(zygote: Zygote) -> None:
+    """And the doctor says that this is what counts."""
+    assert "computes or sleeps" in timekeeping(zygote)
+    process = zygote.open(LIMITS)
+    with Box(process, LIMITS) as box:
+        box.load({"work.py": b"def spins():\n    for _ in range(10**6): pass\n"}, ["spins"])
+        before = process.usage()
+        box.call("spins", [{}])
+        after = process.usage()
+    assert before is not None
+    assert after is not None
+    assert after.cpu_s > before.cpu_s
 
 
 def test_a_zygote_that_has_gone_is_no_fault_of_a_submission(zygote: Zygote) -> None:

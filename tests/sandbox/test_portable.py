@@ -4,12 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from grader.apps.doctor import timekeeping
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.errors import IsolationError
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
+from grader.sandbox.box import Box
 from grader.sandbox.open import require
 from grader.sandbox.portable import Subprocesses
+from grader.sandbox.process import Limits
 from tests.conftest import Desk
 
 STUBS = """
@@ -54,6 +58,14 @@ def test_grades_as_a_zygote_does(
     assert outcomes["dcounts_sum"] in ("exact", "close")
     assert outcomes["dcounts"] == "forbidden"
     assert outcomes["dC"] == "missing"
+
+
+def test_counts_every_second_and_says_so(boxes: Subprocesses) -> None:
+    """A plain subprocess is not looked at from outside; the doctor says which clock decides."""
+    assert "every second on the wall" in timekeeping(boxes)
+    with Box(boxes.open(Limits(5.0, 1024)), Limits(5.0, 1024)) as box:
+        assert box._process.usage() is None
+        assert box._process.can_kill_itself
 
 
 def test_says_plainly_what_it_does_not_protect(boxes: Subprocesses) -> None:

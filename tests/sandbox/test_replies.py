@@ -40,7 +40,7 @@ def asked(asking: Calls, source: bytes, **options: object) -> Reply:
         return Frame({**head, "output": options.get("output", "")}, body).encode()
 
     with box(script) as opened:
-        opened.load(Source("work.py", source), ["dx"])
+        opened.load(Source("work.py", source).files, ["dx"])
         reply = opened.call("dx", asking, after=("x",) if options.get("after") else ())
     genuine.close()
     return reply
@@ -119,7 +119,7 @@ def test_a_reply_to_more_calls_is_no_reply_to_fewer() -> None:
     two = calls()
     genuine = Genuine()
     with box(lambda request: (lambda head, body: Frame(head, body).encode())(*genuine(request))) as opened:
-        opened.load(SOURCE, ["dx"])
+        opened.load(SOURCE.files, ["dx"])
         content = opened.call("dx", two).content
     genuine.close()
     one = Calls(two[:1], two.replies)
@@ -132,7 +132,7 @@ def test_a_reply_to_more_calls_is_no_reply_to_fewer() -> None:
         return Frame({**head, "id": request.head["id"], "output": output}, content[1]).encode()
 
     with box(forged) as opened:
-        opened.load(SOURCE, ["dx"])
+        opened.load(SOURCE.files, ["dx"])
         with pytest.raises(BoxDied):
             opened.call("dx", one)
 
@@ -193,7 +193,7 @@ def test_who_draws_draws_the_same_whichever_parent_the_box_has() -> None:
         parent = Zygote()
         for _ in range(2):
             with Box(parent.open(limits), limits) as opened:
-                opened.load(Source("work.py", DRAWN), ["dx"])
+                opened.load(Source("work.py", DRAWN).files, ["dx"])
                 found.add(opened.call("dx", calls()).content)
         parent.close()
     assert len(found) == 1

@@ -19,7 +19,7 @@ ORDER = 86
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """Some ways back, those that are alike put together, are left out, doubled, turned or off by a factor."""
+    """Some ways back, equal ones put together, are left out, doubled, of the wrong sign or off by a factor."""
     ways = routes(inquiry) if inquiry.views else ()
     merged = _merged(inquiry, ways)
     if 1 < len(merged) < len(ways):

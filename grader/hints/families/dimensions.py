@@ -101,8 +101,8 @@ def _variant(line: Line, way: Part, piece: Piece) -> Variant:
         "wrong_dim",
         Part(way.piece, line, way.tensor, way.use, way.lines),
         piece,
-        f"Something is summed along another dimension than in {quoted(line)}.",
-        "what comes back along another dimension",
+        f"Something is summed along a different dimension than in {quoted(line)}.",
+        "what flows back along a different dimension",
     )
 
 
@@ -168,7 +168,7 @@ def _by_sum(inquiry: Inquiry, way: Part) -> Iterator[Variant]:
 
 
 def _once_a_run(work_out: Callable[[Run], Tensor | None]) -> Callable[[Run], Tensor | None]:
-    """The same, worked out once for the run that was asked for last: many variants of a share start from it."""
+    """The same, computed once for the run that was asked for last: many variants of a share start from it."""
     last: list[tuple[Run, Tensor | None]] = []
 
     def remembered(run: Run) -> Tensor | None:

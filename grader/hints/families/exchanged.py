@@ -1,4 +1,4 @@
-"""Dimensions exchanged: an answer transposed and forced into shape, or a factor turned the wrong way."""
+"""Dimensions exchanged: an answer transposed and forced into shape, or a factor transposed the wrong way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_RANK = 4
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """The numbers are right and stand in the wrong order, or a factor is turned the wrong way."""
+    """The numbers are right and stand in the wrong order, or a factor is transposed the wrong way."""
     if inquiry.views:
         yield from explained(inquiry, "exchanged", lambda: _variants(inquiry))
 
@@ -68,10 +68,9 @@ def _misplaced(inquiry: Inquiry, part: Part, piece: Piece) -> Variant:
         "transposed",
         part,
         piece,
-        "The numbers are right but stand in the wrong places:"
-        " dimensions are exchanged on the way to the shape"
-        f" of `{inquiry.tensor}`.",
-        "the right numbers with dimensions exchanged",
+        "The numbers are right but in the wrong places:"
+        f" dimensions are swapped on the way to the shape of `{inquiry.tensor}`.",
+        "the right numbers with dimensions swapped",
     )
 
 
@@ -100,8 +99,8 @@ def _turn(inquiry: Inquiry, part: Part, what: str, altered: Alteration) -> Varia
         "transposed",
         part,
         back(part.line, inquiry.tensor, part.use, altered),
-        f"On the way back through {quoted(part.line)}, `{what}` is turned the wrong way round.",
-        f"what comes back with `{what}` transposed",
+        f"On the way back through {quoted(part.line)}, `{what}` is the wrong way round: transpose it.",
+        f"what flows back with `{what}` the other way round",
     )
 
 

@@ -31,7 +31,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
             yield hint(
                 "wrong_local_derivative",
                 inquiry.users[0] if len(inquiry.users) == 1 else None,
-                f"Right but for `{name}`, which is added to every entry: what does the sum start from?",
+                f"Right, except that `{name}` is added to every entry: what does your sum start from?",
                 f"Your answer equals the right one plus `{name}` {inquiry.everywhere}.",
             )
 

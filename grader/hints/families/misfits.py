@@ -14,10 +14,10 @@ from grader.course.forward import Values
 from grader.hints.families.dimensions import BACK, called
 from grader.hints.inquiry import Inquiry
 from grader.hints.lines import Line
-from grader.hints.text import hint, quoted
+from grader.hints.text import case, hint, quoted
 from grader.scorecard.model import Hint, Outcome
 
-# After products: a factor turned the wrong way is told by its numbers, too.
+# After products: a factor transposed the wrong way is told by its numbers, too.
 ORDER = 26
 
 Shape = tuple[int, ...]
@@ -40,8 +40,8 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                     "keepdim",
                     line,
                     f"In {quoted(line)}, or on the way back through it, there is a sum along dimension {dim}:"
-                    " where it does not keep that dimension, it fits no more.",
-                    f"The error in case {check.name} is that of {whole} and {lost} side by side.",
+                    " without `keepdim=True` its result no longer fits.",
+                    f"The error in {case(check.name)} is the one that shapes {whole} and {lost} give together.",
                 )
 
 

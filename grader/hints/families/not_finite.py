@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from grader.hints.inquiry import Inquiry, View
-from grader.hints.text import hint
+from grader.hints.text import case, hint
 from grader.scorecard.model import Hint, Outcome
 
 ORDER = 15
@@ -23,13 +23,16 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     first = tuple(where.nonzero()[0].tolist())
     index = ", ".join(map(str, first))
     found = float(view.answer[first])
-    share = "all of them" if where.all() else f"{int(where.sum())} of {where.numel()}"
+    total = where.numel()
+    share = (
+        f"none of the {total} entries is" if where.all() else f"{int(where.sum())} of {total} entries are not"
+    )
     yield hint(
         "not_finite",
         inquiry.users[0] if len(inquiry.users) == 1 else None,
-        "Something is divided by zero, or a root or a logarithm is taken where there is none.",
+        "Something is divided by zero, or a root or a logarithm is taken of a number that has none.",
         _cause(inquiry, bad),
-        f"In case {view.name} the entry [{index}] is the first that is {found} ({share} are not finite).",
+        f"In {case(view.name)}, {share} finite; the first that is not is [{index}], which is {found}.",
     )
 
 

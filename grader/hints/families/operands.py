@@ -1,4 +1,4 @@
-"""A line gone back through as if it were written otherwise: another operand, another dimension, no eps."""
+"""The way back through a line as if it were written differently: another operand or dimension, no eps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Found = Callable[[Run], Tensor]
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """One line is gone back through as if it were written a little differently."""
+    """The way back through one line is that of a line written a little differently."""
     if not inquiry.views:
         return
     yield from explained(inquiry, "operands", lambda: _variants(inquiry))
@@ -42,7 +42,7 @@ def _unguarded(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
             part,
             back(part.line, inquiry.tensor, None, altered),
             f"The {guard:g} in {quoted(part.line)} is dropped on the way back.",
-            f"what comes back without the {guard:g}",
+            f"what flows back without the {guard:g}",
         )
 
 
@@ -53,8 +53,8 @@ def _other_dim(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
             "wrong_dim",
             part,
             back(part.line, inquiry.tensor, None, altered),
-            f"{quoted(part.line)} is gone back through along another dimension.",
-            "what comes back along another dimension",
+            f"The way back through {quoted(part.line)} goes along the wrong dimension.",
+            "what flows back along a different dimension",
         )
 
 
@@ -72,8 +72,8 @@ def _exchanged(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
                 "wrong_local_derivative",
                 part,
                 back(part.line, inquiry.tensor, part.use, altered),
-                f"On the way back through {quoted(part.line)}, `{name}` stands where `{operand}` belongs.",
-                f"what comes back with `{name}` in place of `{operand}`",
+                f"On the way back through {quoted(part.line)}, `{name}` is used in place of `{operand}`.",
+                f"what flows back with `{name}` in place of `{operand}`",
             )
 
 

@@ -25,7 +25,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
 
 def _variants(inquiry: Inquiry) -> Iterator[Variant]:
     for name in alike(inquiry):
-        # A gradient nearer to the loss that is not handed out would have to be worked out: a matter of ways.
+        # A gradient nearer to the loss that is not handed out would have to be computed: a matter of ways.
         if name in inquiry.available or name not in _nearer(inquiry):
             yield of_another(inquiry, name)
         if isinstance(inquiry.main.scene.values[name], Tensor):
@@ -75,7 +75,7 @@ def beyond(inquiry: Inquiry) -> Iterator[Variant]:
                 "wrong_local_derivative",
                 part,
                 _like(back(line, name, use if line.uses(name) > 1 else None), inquiry.tensor),
-                f"This is one line too far: it flows on through {quoted(line)} to `{name}`.",
+                f"This is one line too far: it is what flows on through {quoted(line)} to `{name}`.",
                 f"what {quoted(line)} sends back to `{name}`",
                 others=False,
             )

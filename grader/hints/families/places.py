@@ -11,7 +11,7 @@ from torch import Tensor
 from grader.hints.inquiry import Inquiry, View
 from grader.hints.lines import Line
 from grader.hints.pieces import Alteration, back, parts
-from grader.hints.text import hint, quoted
+from grader.hints.text import case, hint, quoted
 from grader.scorecard.model import Hint
 
 # After factors that differ from entry to entry: where such a factor happens to be one, the answer is right.
@@ -51,8 +51,8 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                 "partial",
                 place.line or (inquiry.users[0] if len(inquiry.users) == 1 else None),
                 place.said,
-                f"All the other entries are right {inquiry.everywhere}; in case {inquiry.views[shown].name}"
-                f" {int(bad.sum())} of {bad.numel()} are wrong.",
+                f"This holds {inquiry.everywhere}; in {case(inquiry.views[shown].name)},"
+                f" {int(bad.sum())} of {bad.numel()} entries are wrong.",
             )
 
 
@@ -70,7 +70,7 @@ def _wrong(inquiry: Inquiry, view: View) -> Tensor:
 
 
 def _told(inquiry: Inquiry, view: View) -> Tensor:
-    """The entries whose truth is not just zero."""
+    """The entries whose right value is not just zero."""
     return view.scene.gradients[inquiry.tensor].abs() > view.tolerance
 
 
@@ -121,7 +121,7 @@ def _ends(inquiry: Inquiry) -> Iterator[Place]:
             masks = tuple(_at(answer, dim, index) for answer in answers)
             where = "" if along != "slice" else f" along dimension {dim}"
             yield Place(f"Right except in the {said} {along}{where}.", masks)
-            yield Place(f"Right in the {said} {along}{where} alone.", tuple(~mask for mask in masks))
+            yield Place(f"Only the {said} {along}{where} is right.", tuple(~mask for mask in masks))
 
 
 def _at(like: Tensor, dim: int, index: int) -> Tensor:
@@ -152,7 +152,7 @@ def _read(inquiry: Inquiry) -> Iterator[Place]:
                 continue
             yield Place(f"Right except in the entries that {quoted(line)} reads of `{name}`.", masks, line)
             yield Place(
-                f"Right in the entries that {quoted(line)} reads of `{name}` alone.",
+                f"Only the entries that {quoted(line)} reads of `{name}` are right.",
                 tuple(~m for m in masks),
                 line,
             )
@@ -163,7 +163,7 @@ def _diagonal(inquiry: Inquiry) -> Iterator[Place]:
     if answers[0].dim() == 2:
         masks = tuple(map(_eye, answers))
         yield Place("Right except on the diagonal.", masks)
-        yield Place("Right on the diagonal alone.", tuple(~mask for mask in masks))
+        yield Place("Only the diagonal is right.", tuple(~mask for mask in masks))
 
 
 def _eye(like: Tensor) -> Tensor:

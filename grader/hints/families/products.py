@@ -1,4 +1,4 @@
-"""Products that do not fit: the right factors, of which one is turned the wrong way."""
+"""Products that do not fit: the right factors, one of them transposed the wrong way."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
                     yield hint(
                         "transposed",
                         part.line,
-                        f"On the way back through {quoted(part.line)} a factor is turned the wrong way round:"
-                        f" `{left}` and `{right}` do not fit so.",
+                        f"On the way back through {quoted(part.line)} a factor has to be transposed:"
+                        f" `{left}` and `{right}` do not fit as they are.",
                         "The factors themselves are right.",
                     )
 

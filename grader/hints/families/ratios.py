@@ -20,7 +20,15 @@ from grader.scorecard.model import Hint
 
 ORDER = 81
 
-POWERS = ((1.0, ""), (-1.0, ""), (2.0, " squared"), (-2.0, " squared"), (0.5, "'s root"), (-0.5, "'s root"))
+POWERS = (
+    (1.0, "`{}`"),
+    (-1.0, "`{}`"),
+    (2.0, "the square of `{}`"),
+    (-2.0, "the square of `{}`"),
+    (0.5, "the root of `{}`"),
+    (-0.5, "the root of `{}`"),
+)
+"""Powers of a tensor that a factor may be, and how each or one over it is written."""
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
@@ -44,7 +52,7 @@ def _of_line(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
                 ("times", name, str(power)), partial(_arriving, part.line.name, found, power)
             )
             piece = back(part.line, inquiry.tensor, part.use, altered)
-            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, f"`{name}`{said}")
+            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, said.format(name))
 
 
 def _of_share(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
@@ -57,7 +65,7 @@ def _of_share(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
             piece = Piece(
                 ("share times", part.piece.key, name, power), partial(_share_times, part.piece, found, power)
             )
-            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, f"`{name}`{said}")
+            yield _variant(part, piece, f"The derivative of {quoted(part.line)}", power, said.format(name))
 
 
 def _share_times(piece: Piece, found: Found, power: float, run: Run) -> Tensor | None:
@@ -77,7 +85,7 @@ def _of_all(inquiry: Inquiry) -> Iterator[Variant]:
                 ("all times", inquiry.tensor, name, power), partial(_times, inquiry.tensor, found, power)
             )
             where = Part(part.piece, line or part.line, part.tensor)
-            yield _variant(where, piece, "Your answer", power, f"`{name}`{said}", others=False)
+            yield _variant(where, piece, "Your answer", power, said.format(name), others=False)
 
 
 def _variant(part: Part, piece: Piece, what: str, power: float, tensor: str, others: bool = True) -> Variant:
@@ -86,8 +94,8 @@ def _variant(part: Part, piece: Piece, what: str, power: float, tensor: str, oth
         "wrong_local_derivative",
         part,
         piece,
-        f"{what} is too {size} by a factor that differs from entry to entry: look for {tensor}.",
-        f"the right one {how} {tensor}, entry by entry,",
+        f"{what} is too {size} by a factor that differs from entry to entry: {tensor}.",
+        f"the right one {how} {tensor} entry by entry",
         others,
     )
 

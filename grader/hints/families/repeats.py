@@ -85,7 +85,7 @@ def _kept(
     run: Run,
     step: int | None = None,
 ) -> Tensor | None:
-    """What comes back through an index when of several writes to an entry one is kept.
+    """What comes back through an index when only one of several writes to an entry is kept.
 
     With a ``step``, one is kept for each place along this dimension of what is read, and these add up.
     """

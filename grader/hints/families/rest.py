@@ -29,8 +29,8 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
         yield hint(
             "wrong_local_derivative",
             line,
-            f"What flows back through {quoted(line)} is not right; through the other lines it is.",
-            f"All that is wrong lies where only this line reads `{inquiry.tensor}`, {inquiry.everywhere}.",
+            f"What flows back through {quoted(line)} is wrong; what flows back through the other lines is right.",
+            f"All wrong entries are among those that this line reads of `{inquiry.tensor}`, {inquiry.everywhere}.",
         )
         return
     lines = inquiry.through

@@ -1,4 +1,4 @@
-"""Slips in several lines at once: each share right, left out, turned, or worked out in a wrong way of its own."""
+"""Slips in several lines at once: each share right, left out, of the wrong sign or computed in some wrong way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Choice:
 
     Args:
         weight: its factor; 0 where it was left out.
-        piece: what was worked out.
+        piece: what was computed.
         kind: the kind of slip, nothing where it is right.
         sentence: the slip in words.
         evidence: what then stands for the share.
@@ -68,7 +68,7 @@ class Table:
         count = 1
         for group in groups:
             count *= len(group)
-        if count > MOST_CHOICES:
+        if not 0 < count <= MOST_CHOICES:  # 0 where one share comes out in no way at all
             return None
         choices = tuple(choice for group in groups for choice, _ in group)
         rows = torch.stack([row.flatten() for group in groups for _, row in group])
@@ -106,12 +106,12 @@ def _near(table: Table, answer: Tensor) -> Iterator[Sequence[int]]:
 def _choices(inquiry: Inquiry, part: Part) -> Iterator[Choice]:
     line = quoted(part.line)
     yield Choice(1.0, part.piece, evidence=f"the share of `{part.line.name}`")
-    yield Choice(0.0, part.piece, "missing_path", f"Nothing comes back through {line}.")
+    yield Choice(0.0, part.piece, "missing_path", f"Nothing flows back through {line}.")
     yield Choice(
         -1.0,
         part.piece,
         "sign",
-        f"The sign of what flows back through {line} is turned.",
+        f"What flows back through {line} has the wrong sign.",
         f"-1 times the share of `{part.line.name}`",
     )
     for variant in (
@@ -119,7 +119,7 @@ def _choices(inquiry: Inquiry, part: Part) -> Iterator[Choice]:
         upstreams.handed_down(inquiry, part),
         upstreams.without_upstream(inquiry, part),
     ):
-        for weight, kind, besides in ((1.0, "", ""), (-1.0, "sign+", " Its sign is turned, too.")):
+        for weight, kind, besides in ((1.0, "", ""), (-1.0, "sign+", " Its sign is wrong as well.")):
             by = "" if weight == 1 else "-1 times "
             yield Choice(
                 weight,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grader.checks.oracle import Run
 from grader.course.forward import Values
+from grader.hints import text
 from grader.hints.inquiry import Inquiry, Piece, Scene
 from grader.hints.lines import PART, Line
 from grader.hints.numbers import Factor, Sizes, understand
@@ -93,7 +94,7 @@ def _keepdim(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
         and len(case.found) < len(case.expected)
         for case in cases
     ):
-        said = f"A dimension of size 1 is lost: `{inquiry.tensor}` keeps it, so its gradient does, too."
+        said = f"A dimension of size 1 is missing: `{inquiry.tensor}` has it, so its gradient has it as well."
         yield Flaw(hint("keepdim", _only(inquiry), said, _evidence(inquiry, cases)), Tensor.reshape)
 
 
@@ -122,7 +123,7 @@ def _told(
     if dims < wanted:
         sentence = (
             f"{quoted(line)} copies `{inquiry.tensor}` along"
-            f" {_dims(wanted)}, and what the copies receive adds up."
+            f" {_dims(wanted)}, so the gradients of the copies add up."
         )
         if dims:
             sentence += f" Your answer has the shape of a sum over {_dims(dims)} only."
@@ -137,7 +138,7 @@ def _told(
     else:
         sentence = (
             f"Your answer has the shape of a sum over {_dims(dims)}."
-            f" Look along which {quoted(line)} copies `{inquiry.tensor}`."
+            f" Look at the dimensions along which {quoted(line)} copies `{inquiry.tensor}`."
         )
         names, besides = _besides(inquiry, cases, line, dims)
         yield Flaw(hint(kinds(["wrong_dim", *names]), line, sentence, besides, evidence))
@@ -168,10 +169,10 @@ def _besides(inquiry: Inquiry, cases: Cases, line: Line, dims: frozenset[int]) -
     turned = ("sign",) if factor.turns else ()
     counts = [math.prod(case.shape(line.name)[dim] for dim in dims) for case in cases]
     if all(abs(f * c - 1) < COARSE for f, c in zip(factor.upright.values, counts, strict=True)):
-        return (*turned, "mean_for_sum"), "The mean is taken where a sum belongs, too."
+        return (*turned, "mean_for_sum"), "It also takes the mean where a sum belongs."
     if factor.upright.constant == 1:
-        return turned, "The sign is turned, too."
-    return (*turned, "scale"), f"There is a factor of {factor.said} besides."
+        return turned, "The sign is wrong as well."
+    return (*turned, "scale"), f"It is also off by a factor of {factor.said}."
 
 
 def _copies_sum(line: Line, tensor: str, dims: frozenset[int]) -> Piece:
@@ -222,7 +223,7 @@ def _outer(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
         ):
             said = (
                 f"This is one gradient for each row: every row of {quoted(line)}"
-                f" uses the same `{inquiry.tensor}`, so they add up."
+                f" uses the same `{inquiry.tensor}`, so their gradients add up."
             )
             mend: Mend = Tensor.sum_to_size
             yield Flaw(hint("missing_sum", line, said, _evidence(inquiry, cases)), mend)
@@ -231,7 +232,7 @@ def _outer(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
 def _transposed(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
     if any(sorted(case.found) != sorted(case.expected) for case in cases):
         return
-    said = f"The dimensions of `{inquiry.tensor}` are exchanged in your answer."
+    said = f"The dimensions of `{inquiry.tensor}` are swapped in your answer."
     told = hint("transposed", _only(inquiry), said, _evidence(inquiry, cases))
     rank = len(cases[0].found)
     orders = list(permutations(range(rank)))[1:] if rank <= LARGEST_RANK else []
@@ -254,8 +255,8 @@ def _crossed(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
         for case in cases
     ):
         said = (
-            "A dimension of size 1 is lost, or kept, in one operand but not in the other:"
-            " they broadcast against each other, a row against a column."
+            "One operand has lost a dimension of size 1 that the other has kept:"
+            " a row and a column broadcast against each other."
         )
         yield Flaw(hint("keepdim", _only(inquiry), said, _evidence(inquiry, cases)), _diagonal)
 
@@ -283,7 +284,7 @@ def _of_another(inquiry: Inquiry, cases: Cases) -> Iterator[Flaw]:
         if all(isinstance(case.values[name], Tensor) and case.shape(name) == case.found for case in cases):
             said = (
                 f"Your answer has the shape of `{name}`; a gradient has"
-                f" its own tensor's, here that of `{inquiry.tensor}`."
+                f" the shape of its own tensor, here `{inquiry.tensor}`."
             )
             yield Flaw(hint("wrong_shape", _only(inquiry), said, _evidence(inquiry, cases)), _reshaped)
             return
@@ -293,7 +294,7 @@ def _other(inquiry: Inquiry, cases: Cases) -> Flaw:
     if all(not _squeezed(case.found) for case in cases):
         said = f"Your answer is a single number; each entry of `{inquiry.tensor}` has a gradient of its own."
     else:
-        said = f"A gradient has its own tensor's shape, here that of `{inquiry.tensor}`."
+        said = f"A gradient has the shape of its own tensor, here `{inquiry.tensor}`."
     return Flaw(hint("wrong_shape", _only(inquiry), said, _evidence(inquiry, cases)), _reshaped)
 
 
@@ -306,8 +307,9 @@ def _only(inquiry: Inquiry) -> Line | None:
 
 
 def _evidence(inquiry: Inquiry, cases: Cases) -> str:
-    case = cases[0]
-    return f"In case {case.name} your answer is {case.found}, `{inquiry.tensor}` is {case.expected}."
+    first = cases[0]
+    shapes = f"your answer has the shape {first.found}, `{inquiry.tensor}` has {first.expected}"
+    return f"In {text.case(first.name)}, {shapes}."
 
 
 def _squeezed(shape: Shape) -> Shape:

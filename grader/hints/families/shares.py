@@ -1,4 +1,4 @@
-"""Answers made of the right shares with wrong weights: turned signs, factors, shares left out or doubled."""
+"""Answers made of the right shares with wrong weights: wrong signs, factors, shares left out or doubled."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ def _left_out(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[
             continue
         if factor.turns:
             names.append("sign")
-            besides.append("The rest has its sign turned.")
+            besides.append("The rest has the wrong sign.")
         if factor.upright.constant != 1:
             names.append("scale")
             besides.append(f"The rest is off by a factor of {_looks(factor.upright, [part])}.")
-    said = "It lacks" if besides else "Right but for"
+    said = "Your answer lacks" if besides else "Right, except that it lacks"
     return hint(
         kinds(names),
         _lines_apart(left_out, there)[0],
@@ -145,8 +145,8 @@ def _missing(inquiry: Inquiry, left_out: Sequence[Part], there: Sequence[tuple[P
         return f"what flows back through {what}"
     if any(part.line == lines[0] for part, _ in there):
         return f"what flows back through another place in {what} that uses `{inquiry.tensor}`"
-    other = "the other line" if len(there) == 1 else "one of the lines"
-    return f"what flows back through {other} that uses `{inquiry.tensor}`: {what}"
+    other = "the other line that uses" if len(there) == 1 else "one of the lines that use"
+    return f"what flows back through {other} `{inquiry.tensor}`: {what}"
 
 
 def _weighted(inquiry: Inquiry, there: Sequence[tuple[Part, Factor]]) -> Hint:
@@ -169,16 +169,16 @@ def _weighted(inquiry: Inquiry, there: Sequence[tuple[Part, Factor]]) -> Hint:
 
 def _misweighted(inquiry: Inquiry, part: Part, factor: Factor) -> tuple[list[str], str]:
     """The kinds and the sentence for one share of the wrong weight."""
-    share = f"what flows back through {quoted(part.line)}"
+    share = f"flows back through {quoted(part.line)}"
     if factor.constant == -1:
-        return ["sign"], f"The sign of {share} is turned."
+        return ["sign"], f"What {share} has the wrong sign."
     if factor.constant == 2:
-        return ["extra_path"], f"It counts {share} twice."
+        return ["extra_path"], f"It counts what {share} twice."
     turned = ["sign"] if factor.turns else []
     if _is_mean(inquiry, part, factor.upright):
-        return [*turned, "mean_for_sum"], f"It averages {share}, where that should add up."
-    also = ", with its sign turned" if turned else ""
-    return [*turned, "scale"], f"To {share} comes a factor of {_looks(factor.upright, [part])}{also}."
+        return [*turned, "mean_for_sum"], f"It averages what {share}, which should add up."
+    also = " and has the wrong sign" if turned else ""
+    return [*turned, "scale"], f"What {share} is off by a factor of {_looks(factor.upright, [part])}{also}."
 
 
 def _sum(there: Sequence[tuple[Part, Factor]]) -> str:
@@ -188,7 +188,7 @@ def _sum(there: Sequence[tuple[Part, Factor]]) -> str:
     if len({part.line.name for part, _ in there}) < len(there) or any(
         len(part.route) > 1 for part, _ in there
     ):
-        return f"the sum of {len(there)} ways back, each taken so,"
+        return f"the sum of {len(there)} paths back, each as described,"
     terms = []
     for part, factor in there:
         by = "" if factor.constant == 1 else f"{factor.said} times "
@@ -215,7 +215,7 @@ def _is_mean(inquiry: Inquiry, part: Part, factor: Factor) -> bool:
 def _mean(inquiry: Inquiry, part: Part) -> tuple[str, ...]:
     return (
         f"The mean is taken where the sum belongs: {quoted(part.line)} copies `{inquiry.tensor}`,"
-        " and what the copies receive adds up.",
+        " so the gradients of the copies add up.",
         _only_random(inquiry),
     )
 
@@ -227,7 +227,7 @@ def _line(shares: Sequence[Part]) -> Line | None:
 
 
 def _where(inquiry: Inquiry) -> str:
-    return "under random upstreams" if _sees_random_only(inquiry) else inquiry.everywhere
+    return "under random upstream gradients" if _sees_random_only(inquiry) else inquiry.everywhere
 
 
 def _sees_random_only(inquiry: Inquiry) -> bool:
@@ -236,7 +236,7 @@ def _sees_random_only(inquiry: Inquiry) -> bool:
 
 def _only_random(inquiry: Inquiry) -> str:
     return (
-        "It does not show in this loss, but it does with other upstreams."
+        "It does not show with this loss, but it does with other upstream gradients."
         if _sees_random_only(inquiry)
         else ""
     )

@@ -19,25 +19,24 @@ COARSE_TYPES = {torch.float16: 2e-2, torch.bfloat16: 1e-1}
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
     """The answer is not a tensor, or one of the wrong dtype."""
     verdict = next(verdict for _, verdict in inquiry.decisive if not verdict.outcome.scores)
-    message = verdict.failure.message if verdict.failure else ""
-    if verdict.outcome is Outcome.NOT_A_TENSOR:
-        found = message.removeprefix("returned ").partition(", expected")[0]
-        forgot = " Was the `return` forgotten?" if found in ("None", "NoneType") else ""
-        yield hint(
-            "wrong_type",
-            None,
-            f"A gradient is one tensor, of the shape of `{inquiry.tensor}`.{forgot}",
-            f"Yours is {found}.",
-        )
-    elif verdict.outcome is Outcome.WRONG_DTYPE:
-        found = message.removeprefix("returned a tensor of ").removesuffix(
-            ", expected floating-point numbers"
-        )
+    found = verdict.failure.found if verdict.failure is not None else None
+    if verdict.outcome is Outcome.NOT_A_TENSOR and found is not None:
+        yield hint("wrong_type", None, *_not_a_tensor(inquiry, found))
+    elif verdict.outcome is Outcome.WRONG_DTYPE and found is not None:
         yield hint(
             "wrong_dtype", None, "A gradient is made of floating-point numbers.", f"Yours are {found}."
         )
     else:
         yield from _coarse(inquiry)
+
+
+def _not_a_tensor(inquiry: Inquiry, found: str) -> tuple[str, str]:
+    """What should come back, and what came back."""
+    returns = inquiry.known.exercise.function_of(inquiry.ask).structure
+    forgot = " Was the `return` forgotten?" if found in ("None", "NoneType") else ""
+    if returns is not None:
+        return f"This function returns `{returns}`.{forgot}", f"Yours returned {found}."
+    return f"A gradient is one tensor, of the shape of `{inquiry.tensor}`.{forgot}", f"Yours is {found}."
 
 
 def _coarse(inquiry: Inquiry) -> Iterator[Hint]:
@@ -56,6 +55,6 @@ def _coarse(inquiry: Inquiry) -> Iterator[Hint]:
     yield hint(
         "wrong_dtype",
         None,
-        f"Right, but worked out in {name}, which keeps too few digits.",
+        f"Right, but computed in {name}, which keeps too few digits.",
         f"Your answer is within {name}'s rounding {inquiry.everywhere}.",
     )

@@ -55,7 +55,7 @@ def handed_down(inquiry: Inquiry, part: Part) -> Variant:
         "upstream_only",
         part,
         Piece(("down", line.name, tensor), lambda run: _fitted(run.gradients[line.name], run.values[tensor])),
-        f"`d{line.name}` is handed down as it arrives: {quoted(line)} has a derivative of its own.",
+        f"`d{line.name}` is passed on as it arrives, but {quoted(line)} has a derivative of its own.",
         f"`d{line.name}`",
     )
 
@@ -101,8 +101,8 @@ def _anothers(inquiry: Inquiry, part: Part) -> Iterator[Variant]:
                 "wrong_tensor",
                 part,
                 back(line, inquiry.tensor, part.use, altered),
-                f"{quoted(line)} is gone back through with the gradient"
-                f" of `{name}`, not with that of `{line.name}`.",
+                f"On the way back through {quoted(line)}, the gradient"
+                f" of `{name}` is used in place of that of `{line.name}`.",
                 f"what {quoted(line)} sends back when `d{name}` arrives",
             )
 

@@ -13,7 +13,7 @@ ORDER = 85
 
 
 def explain(inquiry: Inquiry) -> Iterator[Hint]:
-    """Some ways back are left out, doubled, turned or off by a factor."""
+    """Some ways back are left out, doubled, of the wrong sign or off by a factor."""
     ways = routes(inquiry) if inquiry.views else ()
     if ways:
         yield from weighted(inquiry, ways)

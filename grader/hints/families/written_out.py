@@ -13,7 +13,7 @@ from grader.course.forward import Values
 from grader.hints.inquiry import Inquiry
 from grader.hints.numbers import constant, written_out
 from grader.hints.pieces import Alteration, Part, arriving, back, parts, routes
-from grader.hints.text import hint
+from grader.hints.text import case, hint
 from grader.hints.weights import COARSE, fitted
 from grader.scorecard.model import Hint, Outcome
 
@@ -36,7 +36,7 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
             "hard_coded_size",
             None,
             "A size that belongs to the lecture's case is written out as a number.",
-            f"Your answer is right in the lecture's sizes, and {_became(inquiry)} in others.",
+            f"Your answer is right with the lecture's sizes, and {_became(inquiry)} with others.",
         )
 
 
@@ -71,9 +71,9 @@ def _size(inquiry: Inquiry, part: Part, name: str, number: float) -> Hint:
         "hard_coded_size",
         part.line,
         f"The number {number:g} is written out where `{name}`"
-        " belongs: that is right in the lecture's sizes alone.",
-        f"With {number:g} in place of `{name}` your answer is"
-        f" explained {inquiry.everywhere}, {view.name} for one.",
+        " belongs: that is right with the lecture's sizes only.",
+        f"With {number:g} in place of `{name}` your answer is explained {inquiry.everywhere};"
+        f" {case(view.name)} is one where it is wrong.",
     )
 
 
@@ -92,7 +92,7 @@ def _cut(inquiry: Inquiry) -> Iterator[Hint]:
                     "hard_coded_size",
                     part.line,
                     f"The number {size} is written out where `{part.line.name}.shape[{dim}]` belongs.",
-                    f"Your answer is what the first {size} along"
+                    f"Your answer is what the first {size} entries along"
                     f" dimension {dim} of `{part.line.name}` send back,"
                     f" {inquiry.everywhere}.",
                 )
@@ -128,9 +128,9 @@ def _number_in_the_error(inquiry: Inquiry) -> Iterator[Hint]:
                     "hard_coded_size",
                     None,
                     f"The number {number:g} is written out where `{names[0]}` belongs:",
-                    "that works in the lecture's sizes alone.",
+                    "that works with the lecture's sizes only.",
                     "Your answer is right in the lecture's case; the"
-                    f" error in case {check.name} names {number:g}.",
+                    f" error in {case(check.name)} names {number:g}.",
                 )
                 return
 

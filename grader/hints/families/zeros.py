@@ -21,13 +21,11 @@ def explain(inquiry: Inquiry) -> Iterator[Hint]:
     exactly = "zero" if not any(view.answer.any() for view in inquiry.views) else "zero but for rounding"
     lines = listed(quoted(line) for line in inquiry.users)
     if all(view.right for view in inquiry.views if not view.is_random):
-        sentence = (
-            f"For this loss it comes out as zero, but that is a result: go back through {lines} to get there."
-        )
+        sentence = f"It is zero for this loss, but as a result: go back through {lines} to get there."
         evidence = f"Your answer is {exactly} whatever gradient arrives."
     else:
         verb = "use" if len(inquiry.users) > 1 else "uses"
-        sentence = f"Nothing comes back to `{inquiry.tensor}`, although {lines} {verb} it."
+        sentence = f"Nothing flows back to `{inquiry.tensor}`, although {lines} {verb} it."
         evidence = f"Your answer is {exactly} {inquiry.everywhere}."
     yield hint("all_zero", inquiry.users[0] if len(inquiry.users) == 1 else None, sentence, evidence)
 
@@ -36,5 +34,5 @@ def _is_nothing(inquiry: Inquiry, view: View) -> bool:
     if not view.answer.any():
         return True
     expected = view.scene.gradients[inquiry.tensor].abs().max()
-    # Where the truth vanishes, too, an answer of this size says nothing either way.
+    # Where the right gradient vanishes as well, an answer of this size says nothing either way.
     return view.right or bool(view.answer.abs().max() <= NOTHING * expected)

@@ -1,6 +1,7 @@
 """The isolation layers: one module each, found by looking, applied in the order of their rank.
 
 A module in this package that defines ``LAYER`` is a layer; adding a layer adds one file and changes none.
+Another package adds one by an entry point of the group ``backprop_grader.layers`` that names a :class:`Layer`.
 A layer is a small object with up to four hooks, called at four moments of a zygote's life:
 
     early()        once in the zygote, before torch is imported (single-threaded, few files open)
@@ -8,8 +9,10 @@ A layer is a small object with up to four hooks, called at four moments of a zyg
     before_fork()  in the zygote, right before every fork of a box
     inside()       in the box, right after the fork and before any student code
 
-A hook that cannot do its work raises :class:`Unavailable` with the reason; the layer is then reported
-as missing, and the box is opened without it (or, under ``--isolation strict``, not at all).
+A hook that cannot do its work raises :class:`Unavailable` with the reason; the layer is then reported as missing,
+and boxes are opened without it. Strict isolation opens none where that leaves an end open: see
+:mod:`grader.sandbox.layers._ends`, which names the sets of layers that suffice. A layer of another package is
+never counted on there.
 """
 
 from __future__ import annotations
@@ -62,8 +65,7 @@ class Layer:
     Args:
         name: as reports print it, such as ``seccomp``.
         rank: layers are applied in ascending rank.
-        guards: what strict mode relies on it for, out of ``answers``, ``network``, ``processes``.
-        protects: one sentence for ``grade doctor``: what would be open without it.
+        protects: one sentence on what it keeps closed, for an operator to read.
         remedy: how an operator gets it where it is missing.
         probe: called in a throw-away box, after :attr:`inside`; tries the forbidden act and raises
             :class:`Breach` when it succeeds.
@@ -72,7 +74,6 @@ class Layer:
 
     name: str
     rank: int
-    guards: frozenset[str]
     protects: str
     remedy: str
     probe: Callable[[Confinement], None]
@@ -85,12 +86,41 @@ class Layer:
 
 @cache
 def layers() -> tuple[Layer, ...]:
-    """Every layer in this package, in the order in which they are applied."""
-    return tuple(sorted(_found(), key=lambda layer: layer.rank))
+    """Every layer, built in or added by another package, in the order in which they are applied.
+
+    Raises:
+        TypeError: an installed package adds something that is not a layer.
+        ValueError: it adds one by a name that is taken.
+        ImportError, AttributeError: it names something that is not there.
+    """
+    found: dict[str, Layer] = {}
+    for layer in (*_built_in(), *_added()):
+        if layer.name in found:
+            raise ValueError(
+                f"two isolation layers are named {layer.name!r}: remove the package that adds one"
+            )
+        found[layer.name] = layer
+    return tuple(sorted(found.values(), key=lambda layer: layer.rank))
 
 
-def _found() -> Iterator[Layer]:
+def _built_in() -> Iterator[Layer]:
     for module in pkgutil.iter_modules(__path__):
         found = getattr(importlib.import_module(f"{__name__}.{module.name}"), "LAYER", None)
         if isinstance(found, Layer):
             yield found
+
+
+def _added() -> Iterator[Layer]:
+    """The layers of other packages; whoever is in the grader's own environment is trusted."""
+    from grader.plugins import (
+        GROUP,
+        added,
+    )  # here, because the judge has no need of it and wants to start soon
+
+    for name, found in added("layers").items():
+        if not isinstance(found, Layer):
+            raise TypeError(
+                f"the entry point {name!r} of {GROUP}.layers names a {type(found).__name__}, "
+                "and must name a grader.sandbox.layers.Layer"
+            )
+        yield found

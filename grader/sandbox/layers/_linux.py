@@ -30,6 +30,7 @@ SYSCALLS: dict[str, tuple[int, int]] = {  # name: (x86_64, aarch64)
     "landlock_restrict_self": (446, 446),
     "madvise": (28, 233),
     "memfd_create": (319, 279),
+    "mkdirat": (258, 34),
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "mprotect": (10, 226),

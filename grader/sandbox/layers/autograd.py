@@ -9,7 +9,9 @@ a gradient runs through at least one of them:
   checkpointing, compiled and distributed autograd;
 * the nodes of the graph, which can be called one by one (``loss.grad_fn(...)``);
 * forward mode, which stores its tangents through one function;
-* the derivative kernels and formulas (``aten.*_backward``), and TorchScript's own differentiation.
+* the derivative kernels (``aten.*_backward``), and TorchScript's own differentiation.
+
+Formulas that torch keeps in Python are emptied by rule: see :mod:`grader.sandbox.layers._formulas`.
 
 Recording a graph stays harmless, so ``requires_grad_()`` in an honest stub costs nothing. Nothing here
 proves that a formula was derived by hand: finite differences and a tape of one's own remain possible.
@@ -19,13 +21,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
-from typing import Any, NoReturn
+from types import FunctionType, ModuleType
+from typing import Any
 
 from grader.sandbox.layers import Breach, Confinement, Layer, Unavailable
+from grader.sandbox.layers._formulas import AutogradForbidden, empty, empty_later, empty_loaded
 from grader.sandbox.layers._image import Function, Image, trap, trapped
 
 LIBRARY = "libtorch_cpu.so"
@@ -53,22 +55,6 @@ FRONT = {  # module: names that an honest mistake would use
 }
 
 
-class AutogradForbidden(RuntimeError):
-    """A submission asked torch for a derivative instead of deriving it."""
-
-
-def forbidden(*args: object, **kwargs: object) -> NoReturn:
-    """Stands where torch's own ways to a derivative stood.
-
-    Raises:
-        AutogradForbidden: always.
-    """
-    raise AutogradForbidden(
-        "torch's automatic differentiation is switched off here: derive this gradient by hand, "
-        "from the line of the forward pass, with ordinary tensor operations"
-    )
-
-
 class Traps:
     """The traps set in this process."""
 
@@ -85,7 +71,8 @@ class Traps:
         if torch is None or torch.__file__ is None:
             raise Unavailable("torch is not imported")
         _put_in_front(torch)
-        _take_away_formulas()
+        empty_loaded(str(Path(torch.__file__).parent))
+        empty_later(torch.__name__)
         found = _harmful(Image(str(Path(torch.__file__).parent / "lib" / LIBRARY)))
         self._set = [function for functions in found.values() for function in functions]
         trap(self._set)
@@ -139,52 +126,14 @@ def _put_in_front(torch: ModuleType) -> None:
             holder = getattr(holder, part, None)
         for name in names:
             if isinstance(function := getattr(holder, name, None), FunctionType):
-                _empty(function)
+                empty(function)
 
-
-def _take_away_formulas() -> None:
-    """Empty the functions in which torch keeps derivatives written in Python."""
-    tables = [module for name, module in sys.modules.items() if name.startswith("torch._decomp.")]
-    for table in tables:
-        for name, value in vars(table).items():
-            if "backward" in name:
-                for function in _layers_of(value):
-                    _empty(function)
-
-
-def _layers_of(value: object) -> Iterator[FunctionType]:
-    """A function and those its decorators wrapped."""
-    if isinstance(value, FunctionType):
-        yield value
-        for cell in value.__closure__ or ():
-            with suppress(ValueError):  # a cell may be empty
-                inner = cell.cell_contents
-                if getattr(inner, "__module__", None) == value.__module__:
-                    yield from _layers_of(inner)
-
-
-def _empty(function: FunctionType) -> None:
-    """Give a function the body of :func:`forbidden`: every reference to it then leads there."""
-    body: CodeType = _BODY.replace(co_freevars=function.__code__.co_freevars)
-    function.__code__ = body
-    function.__defaults__ = function.__kwdefaults__ = None
-
-
-def _late(*args: object, **kwargs: object) -> NoReturn:
-    """:func:`forbidden`, for a function that lives in another module."""
-    from grader.sandbox.layers.autograd import forbidden
-
-    forbidden()
-
-
-_BODY = _late.__code__
 
 _traps = Traps()
 
 LAYER = Layer(
     name="autograd",
     rank=20,
-    guards=frozenset(),
     protects="autograd blocked: a submission that asks torch for a derivative dies instead of scoring",
     remedy="a torch wheel for Linux on x86_64 or aarch64 whose native symbols are exported",
     probe=_traps.probe,

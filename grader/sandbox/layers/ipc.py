@@ -33,7 +33,6 @@ def probe(confinement: Confinement) -> None:
 LAYER = Layer(
     name="ipc",
     rank=12,
-    guards=frozenset(),
     protects="shared memory, semaphores and message queues of others cannot be seen or left behind",
     remedy="allow unprivileged user namespaces, or run as root with CAP_SYS_ADMIN",
     probe=probe,

@@ -149,7 +149,6 @@ _ruleset = Ruleset()
 LAYER = Layer(
     name="landlock",
     rank=40,
-    guards=frozenset({"answers"}),
     protects="no file outside Python's own can be read, none written; no TCP; no signal leaves the box",
     remedy="Linux 5.13 or later with landlock in the lsm= list of its boot line; gVisor has none",
     probe=probe,

@@ -36,7 +36,6 @@ def probe(confinement: Confinement) -> None:
 LAYER = Layer(
     name="network",
     rank=11,
-    guards=frozenset({"network"}),
     protects="no packet leaves the box, whatever family of socket it gets hold of",
     remedy="allow unprivileged user namespaces, or run as root with CAP_SYS_ADMIN",
     probe=probe,

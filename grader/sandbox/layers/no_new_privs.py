@@ -61,7 +61,6 @@ def _header() -> bytes:
 LAYER = Layer(
     name="no_new_privs",
     rank=32,
-    guards=frozenset(),
     protects="the box holds no privilege and no program it runs can give it one",
     remedy="run on Linux",
     probe=probe,

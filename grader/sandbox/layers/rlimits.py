@@ -19,6 +19,7 @@ FIXED = {
     "RLIMIT_MSGQUEUE": 0,
     "RLIMIT_NOFILE": 64,
     "RLIMIT_NPROC": 0,  # counted per user: the box is there already and adds none, thread or process
+    "RLIMIT_SIGPENDING": 0,  # counted per user, so that boxes could see each other's
     "RLIMIT_STACK": 8 * MIB,
 }
 
@@ -86,7 +87,10 @@ def _lowered(name: str, limit: int) -> bool:
     """Lower one limit, soft and hard; false when the platform does not let us."""
     number = getattr(resource, name, None)
     if number is None:
-        return name == "RLIMIT_MSGQUEUE"  # only Linux has message queues to limit
+        return name in (
+            "RLIMIT_MSGQUEUE",
+            "RLIMIT_SIGPENDING",
+        )  # only Linux has these queues, and limits them
     hard = resource.getrlimit(number)[1]
     lowest = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     try:
@@ -101,7 +105,6 @@ _limits = Limits()
 LAYER = Layer(
     name="rlimits",
     rank=31,
-    guards=frozenset({"processes"}),
     protects="a submission cannot exhaust memory, processor time, descriptors, disk or the process table",
     remedy="run on Linux with /proc mounted",
     probe=probe,

@@ -31,24 +31,23 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # looking at files
     "fstat": (5, 80), "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),
     "access": (21, None), "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None),
-    "readlinkat": (267, 78), "getcwd": (79, 17), "getdents64": (217, 61), "fadvise64": (221, 223),
+    "readlinkat": (267, 78), "getcwd": (79, 17), "getdents64": (217, 61),
     # memory (mmap, mprotect and madvise: see below; no mremap, which could stretch the mapping of a library
     # over the traps in it and so bring back the code that the file holds there)
-    "munmap": (11, 215), "brk": (12, 214), "membarrier": (324, 283),
-    # locks and the bookkeeping of the one thread
-    "futex": (202, 98), "set_robust_list": (273, 99), "rseq": (334, 293), "restart_syscall": (219, 128),
+    "munmap": (11, 215), "brk": (12, 214),
+    # the bookkeeping of the one thread (futex: see below)
+    "set_robust_list": (273, 99), "rseq": (334, 293), "restart_syscall": (219, 128),
     # signals of its own, time and chance
     "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
     "rt_sigpending": (127, 136), "rt_sigsuspend": (130, 133), "rt_sigtimedwait": (128, 137),
     "sigaltstack": (131, 132), "pause": (34, None), "alarm": (37, None), "getitimer": (36, 102),
-    "setitimer": (38, 103), "clock_gettime": (228, 113), "clock_getres": (229, 114),
-    "clock_nanosleep": (230, 115), "nanosleep": (35, 101), "gettimeofday": (96, 169), "time": (201, None),
+    "setitimer": (38, 103), "nanosleep": (35, 101), "gettimeofday": (96, 169), "time": (201, None),
     "times": (100, 153), "getrandom": (318, 278), "exit": (60, 93), "exit_group": (231, 94),
     # who and where am I
     "getpid": (39, 172), "gettid": (186, 178), "getppid": (110, 173), "getpgid": (121, 155),
     "getpgrp": (111, None), "getsid": (124, 156), "getuid": (102, 174), "geteuid": (107, 175),
     "getgid": (104, 176), "getegid": (108, 177), "getresuid": (118, 148), "getresgid": (120, 150),
-    "getgroups": (115, 158), "capget": (125, 90), "uname": (63, 160), "sysinfo": (99, 179),
+    "getgroups": (115, 158), "capget": (125, 90), "uname": (63, 160),
     "getrusage": (98, 165), "getrlimit": (97, 163), "getpriority": (140, 141), "getcpu": (309, 168),
     "sched_yield": (24, 124), "sched_getaffinity": (204, 123),
 }  # fmt: skip
@@ -56,10 +55,30 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 # From asm-generic headers, the same on both processors.
 PROT_WRITE, PROT_EXEC = 0x2, 0x4
 MAP_ANONYMOUS = 0x20
-MADV_FORGETTING = (4, 8, 9, 24)  # DONTNEED, FREE, REMOVE, DONTNEED_LOCKED
+MAP_RESIDENT = (
+    0x2000 | 0x8000 | 0x40000
+)  # LOCKED, POPULATE, HUGETLB: what lies in memory is shared by all boxes
+MADV_HARMLESS = (
+    0,
+    10,
+    11,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+)  # NORMAL, and whether to huge-page, dump, or pass on in a fork
+FUTEX_PRIVATE = 128
+FUTEX_OPERATIONS = (0, 1, 3, 4, 5, 6, 7, 8, 9, 9 | 256, 10, 11, 12, 13)
+CLOCKS = 16  # the clocks of other processes have negative numbers
+REALTIME_SIGNAL = 32  # the first of those that queue, and are counted for all boxes together
 O_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 TCGETS, FIOCLEX, FIONBIO = 0x5401, 0x5451, 0x5421
 F_HARMLESS = (0, 1, 2, 3, 4, 1030)  # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC
+NOT_KILLING = tuple(
+    number for number in range(REALTIME_SIGNAL) if number != 9
+)  # all of the others but SIGKILL
 PR_HARMLESS = (2, 3, 15, 16, 23, 39)  # asking, and SET_NAME, which names the thread
 
 # linux/seccomp.h, linux/filter.h, linux/audit.h
@@ -78,7 +97,8 @@ class When:
 
     Args:
         argument: its position, from 0.
-        test: ``EQUAL`` (to one of the values), or ``ANY_BIT`` (of the value, which must not be set).
+        test: ``EQUAL`` (to one of the values), ``ANY_BIT`` (of the value, which must not be set), or ``AT_LEAST``
+            (the value, which it must be below).
         values: what to compare with.
         high: look at the upper 32 bits.
     """
@@ -101,23 +121,41 @@ def _without(argument: int, bits: int) -> tuple[When, ...]:
     return (When(argument, ANY_BIT, (bits,)),)
 
 
+def _below(argument: int, limit: int) -> tuple[When, ...]:
+    return (When(argument, AT_LEAST, (limit,)),)
+
+
 # Calls that are allowed only with harmless arguments: numbers, and alternatives of tests that must all pass.
 RULES: dict[str, tuple[tuple[int | None, int | None], tuple[tuple[When, ...], ...]]] = {
     # No page is ever both written and run: the traps in torch's own code stay where they are.
-    "mmap": ((9, 222), (_without(2, PROT_EXEC), _without(2, PROT_WRITE) + _without(3, MAP_ANONYMOUS))),
+    "mmap": (
+        (9, 222),
+        (
+            _without(2, PROT_EXEC) + _without(3, MAP_RESIDENT),
+            _without(2, PROT_WRITE) + _without(3, MAP_ANONYMOUS | MAP_RESIDENT),
+        ),
+    ),
     "mprotect": ((10, 226), (_without(2, PROT_EXEC),)),
+    # A page that is forgotten would come back without its traps; and no advice may move a file's pages in or out
+    # of memory, where every other box could time them.
+    "madvise": ((28, 233), (_equal(2, *MADV_HARMLESS),)),
+    # A lock in a page of a file that others can read, too, would tell them who waits on it.
+    "futex": ((202, 98), (_equal(1, *(FUTEX_PRIVATE | operation for operation in FUTEX_OPERATIONS)),)),
+    # The clocks of other processes tell how busy they are.
+    "clock_gettime": ((228, 113), (_below(0, CLOCKS),)),
+    "clock_getres": ((229, 114), (_below(0, CLOCKS),)),
+    "clock_nanosleep": ((230, 115), (_below(0, CLOCKS),)),
     "openat": ((257, 56), (_without(2, O_WRITING),)),
     "ioctl": ((16, 29), (_equal(1, TCGETS, FIOCLEX, FIONBIO),)),
     "fcntl": ((72, 25), (_equal(1, *F_HARMLESS),)),
     "prctl": ((157, 167), (_equal(0, *PR_HARMLESS),)),
     "prlimit64": ((302, 261), (_zero(2),)),  # ask, never set
     "sendto": ((44, 206), (_zero(4),)),  # to whom the socket is connected, to no other
-    # Only to itself: abort() needs it.
-    "tgkill": ((234, 131), (_equal(0, PID),)),
-    "kill": ((62, 129), (_equal(0, PID),)),
+    # Only to itself: abort() needs it. And never SIGKILL: who dies of it was killed by somebody else.
+    "tgkill": ((234, 131), (_equal(0, PID) + _equal(2, *NOT_KILLING),)),
+    "kill": ((62, 129), (_equal(0, PID) + _equal(1, *NOT_KILLING),)),
 }
 CLONE3 = 435  # the same on both; ENOSYS makes the C library try clone, whose flags could be seen
-MADVISE = (28, 233)
 
 
 class Filter:
@@ -168,7 +206,6 @@ def program(column: int) -> bytes:
     code += [_op(EQUAL, CLONE3, 0, 1), _op(RETURN, RET_ERRNO | errno.ENOSYS)]
     for numbers, alternatives in RULES.values():
         code += _rule(numbers[column], alternatives)
-    code += _madvise(MADVISE[column])
     plain = sorted(number for numbers in ALLOWED.values() if (number := numbers[column]) is not None)
     for first, last in _runs(plain):
         code += [_op(AT_LEAST, first, 0, 2), _op(AT_LEAST, last + 1, 1, 0), _op(RETURN, RET_ALLOW)]
@@ -198,8 +235,8 @@ def _all(tests: tuple[When, ...]) -> list[bytes]:
     for test in reversed(tests):
         offset = ARGUMENT + 8 * test.argument + 4 * test.high
         count = len(test.values)
-        if test.test == ANY_BIT:
-            check = [_op(ANY_BIT, test.values[0], len(body), 0)]
+        if test.test in (ANY_BIT, AT_LEAST):
+            check = [_op(test.test, test.values[0], len(body), 0)]
         else:
             check = [
                 _op(EQUAL, value, count - 1 - place, len(body) if place == count - 1 else 0)
@@ -207,14 +244,6 @@ def _all(tests: tuple[When, ...]) -> list[bytes]:
             ]
         body = [_op(LOAD, offset), *check, *body]
     return body
-
-
-def _madvise(number: int) -> list[bytes]:
-    """Allow every advice but to forget pages: a forgotten page of code would come back without its traps."""
-    count = len(MADV_FORGETTING)
-    checks = [_op(EQUAL, advice, count - place, 0) for place, advice in enumerate(MADV_FORGETTING)]
-    body = [_op(LOAD, ARGUMENT + 16), *checks, _op(RETURN, RET_ALLOW), _op(RETURN, RET_ERRNO | errno.EPERM)]
-    return [_op(EQUAL, number, 0, len(body)), *body]
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
@@ -273,7 +302,6 @@ _filter = Filter()
 LAYER = Layer(
     name="seccomp",
     rank=60,
-    guards=frozenset({"network", "processes"}),
     protects="the kernel answers only what computing takes: no socket, process, thread, signal or new code",
     remedy="a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64",
     probe=probe,

@@ -50,7 +50,6 @@ def probe(confinement: Confinement) -> None:
 LAYER = Layer(
     name="session",
     rank=30,
-    guards=frozenset({"processes"}),
     protects="the box has no terminal, dies with the zygote and cannot be traced by its siblings",
     remedy="run on Linux or another POSIX system",
     probe=probe,

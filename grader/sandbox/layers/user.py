@@ -103,7 +103,6 @@ _user = User()
 LAYER = Layer(
     name="user",
     rank=10,
-    guards=frozenset(),
     protects="the box runs as nobody: no file, process or right of a real user is its own",
     remedy="allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
     "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces>0)",

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from grader.course.exercise import Exercise, Function, tensor_of
+from grader.course.exercise import (
+    DESCENT_ARGUMENTS,
+    Exercise,
+    Function,
+    GradientsFunction,
+    TrainingFunction,
+    tensor_of,
+)
 from grader.course.forward import LOSS
 from grader.submissions.notebooks.matching import Effort, match
 from grader.submissions.notebooks.naming import Naming, made_sizes
@@ -99,17 +106,22 @@ class Training:
 
     def stub(self, function: Function) -> Iterator[Line]:
         """A function that the exercise asks for, made of the loop's statements."""
-        yield Line(f"def {function.name}({', '.join(function.parameters or ())}):", self.loop.origin)
-        yield from indented(
-            self._trains(function) if function.descent is not None else self._goes_back(function)
-        )
+        match function:
+            case TrainingFunction():
+                parameters, body = DESCENT_ARGUMENTS, self._trains(function)
+            case GradientsFunction(parameters=parameters):
+                body = self._goes_back(function)
+            case _:
+                return  # a stub of one gradient is made of the derivation itself, not of the loop
+        yield Line(f"def {function.name}({', '.join(parameters)}):", self.loop.origin)
+        yield from indented(body)
 
-    def _goes_back(self, function: Function) -> Iterator[Line]:
-        returned = ast.parse(function.returns or "None", mode="eval").body
+    def _goes_back(self, function: GradientsFunction) -> Iterator[Line]:
+        returned = ast.parse(function.returns, mode="eval").body
         names = {
             node.id: self._returned(node.id) for node in ast.walk(returned) if isinstance(node, ast.Name)
         }
-        cut = self._cut(function.parameters or ())
+        cut = self._cut(function.parameters)
         cut.need([name for name in names.values() if name is not None], len(self.program.statements))
         yield from cut.bindings()
         yield from cut.lines(cut.taken)
@@ -125,8 +137,7 @@ class Training:
             return name if self.naming.program.defined(name) else None
         return self.gradients.get(tensor_of(ours))
 
-    def _trains(self, function: Function) -> Iterator[Line]:
-        assert function.descent is not None
+    def _trains(self, function: TrainingFunction) -> Iterator[Line]:
         trained, batch = function.descent.trains, function.descent.batch
         cut = self._cut((*trained, *batch))
         updates = sorted(self._updates())

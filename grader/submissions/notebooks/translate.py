@@ -225,7 +225,7 @@ def _trained(
         lines += [Line(""), Line("")]
         if training is None:
             why = f"no loop in {called} trains with gradients of one's own"
-            lines += missing(function.name, why, function.parameters or ())
+            lines += missing(function.name, why, function.signature(exercise))
         else:
             lines += training.stub(function)
     content = "\n".join(line.text for line in lines) + "\n"

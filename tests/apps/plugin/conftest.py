@@ -13,7 +13,7 @@ from grader.scorecard.model import Scorecard
 from grader.submissions.submission import Submission
 from tests.conftest import ROOT
 
-PLUGIN = "grader.apps.pytest_plugin"
+PLUGIN = "backprop_grader_pytest"
 EX1, EX2, EX3, EX4 = "ex1_step_by_step", "ex2_cross_entropy", "ex3_batchnorm", "ex4_training"
 IMPORTED = "raise SystemExit('this file was imported')\n"
 
@@ -33,6 +33,9 @@ class Recorder(Engine):
     def grade(self, submission: Submission | Path | str, exercises: Sequence[str] = ()) -> Scorecard:
         self.graded.extend(exercises)
         return super().grade(submission, exercises)
+
+    def close(self) -> None:
+        """Stay open: the same engine serves the next run of pytest."""
 
 
 class Student:

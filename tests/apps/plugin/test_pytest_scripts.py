@@ -68,7 +68,7 @@ def test_outcomes_of_a_notebook_become_results(me: Student) -> None:
     result.stdout.fnmatch_lines(
         [
             "*_ ex1_step_by_step::dcounts _*",
-            "wrong value: Right but for what flows back through the other line that uses `counts`: *",
+            "wrong value: Right, except that it lacks what flows back through the other line *",
             "    me/part4.ipynb, cell 12, line 9: dcounts = counts_sum_inv * dprobs",
             "*_ ex1_step_by_step::dh _*",
             "error: *: cell 12, line 15: *",

@@ -117,15 +117,13 @@ OFF = all_of("wrong_value")
 MISTAKES = (
     Mistake("a gradient left out", "dbnbias = dhpreact.sum(0, keepdim=True)", "dbnbias = torch.zeros_like(bnbias)",
             OFF | {"dbnbias": "wrong_value"}, {"losses": "first_step", "parameters": "first_step"}),
-    Mistake("the bias's gradient left out", "db1 = dhprebn.sum(0)", "db1 = torch.zeros_like(b1)",
-            {"db1": "wrong_value"}, {}),
     Mistake("a parameter left out of the step", "in zip(parameters, grads):", "in list(zip(parameters, grads))[1:]:",
             OFF, {"losses": "first_step"}),
     Mistake("the first batch's gradient, always", LOOP,
             "            first = (Xb, Yb) if i == 0 else first\n"
             "            loss, _ = backward(*parameters, Xb, Yb)\n"
             "            _, grads = backward(*parameters, *first)\n",
-            OFF, {"losses": "diverges"}, "up to step 2, and are off from step 3"),
+            OFF, {"losses": "diverges"}, "up to step 2, and are wrong from step 3"),
     Mistake("the batch before's gradient", LOOP,
             "            loss, _ = backward(*parameters, Xb, Yb)\n"
             "            Xb, Yb = batches[i - 1] if i else (Xb, Yb)\n"
@@ -145,7 +143,7 @@ MISTAKES = (
     Mistake("a list of its own", HEAD, HEAD + "    parameters = [p.clone() for p in parameters]\n",
             all_of("wrong_value", "parameters", "descent"), {"parameters": "replaced", "descent": "replaced"}),
     Mistake("made-up losses", "lossi.append(loss.item())", "lossi.append(3.88 - 0.005 * i)",
-            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "off from step 1 on"),
+            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "wrong from step 1 on"),
     Mistake("logarithms", "loss.item()", "loss.log10().item()", {"losses": "wrong_value"}, {"losses": "logarithms"}),
     Mistake("every other loss", "            lossi.append", "            if i % 2: lossi.append",
             {"losses": "wrong_shape"}, {"losses": "wrong_length"}, "150 losses for 300 steps"),
@@ -199,9 +197,9 @@ MISTAKES = (
     Mistake("the loss of the step before", "lossi.append(loss.item())", "lossi.append(lossi[-1] if i % 2 else loss.item())",
             {"losses": "wrong_value"}, {"losses": "noted_losses"}, "the steps are right"),
     Mistake("losses one step late", "    return lossi", "    return lossi[:1] + lossi[:-1]",
-            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "off from step 2 on"),
+            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "wrong from step 2 on"),
     Mistake("the loss after the step", "lossi.append(loss.item())", "lossi.append(backward(*parameters, Xb, Yb)[0].item())",
-            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "note each step's own loss, before it"),
+            {"losses": "wrong_value"}, {"losses": "noted_losses"}, "note the loss of each step before you make it"),
     Mistake("smoothed losses", "lossi.append(loss.item())", "lossi.append(0.9 * lossi[-1] + 0.1 * loss.item() if lossi else loss.item())",
             {"losses": "wrong_value"}, {"losses": "noted_losses"}),
     Mistake("the sum for the mean", "lossi.append(loss.item())", "lossi.append(32 * loss.item())",
@@ -210,7 +208,7 @@ MISTAKES = (
             OFF | {"losses": "not_a_tensor"}, {"losses": "not_a_tensor", "parameters": "fewer_batches"}, "it took 0 of the 300 batches"),
     # Another way down.
     Mistake("momentum", LOOP, LOOP + "            velocity = grads if i == 0 else [0.9 * v + g for v, g in zip(velocity, grads)]\n            grads = velocity\n",
-            OFF, {"losses": "diverges"}, "up to step 2, and are off from step 3"),
+            OFF, {"losses": "diverges"}, "up to step 2, and are wrong from step 3"),
     Mistake("weight decay", UPDATE, "p.data += -lr * (grad + 1e-4 * p)",
             {"losses": "wrong_value", "parameters": "wrong_value"}, {"losses": "diverges"}),
     Mistake("gradients clipped", LOOP, LOOP + "            grads = [g.clamp(-0.01, 0.01) for g in grads]\n",
@@ -247,7 +245,7 @@ MISTAKES = (
             all_of("wrong_value", "losses", "parameters"), {"losses": "first_loss"}),
     Mistake("labels of another batch", LOOP, "            Yb = batches[0][1]\n" + LOOP, OFF, {"losses": "first_step"}),
     Mistake("a count that lies", LOOP, "            if i == 100:\n                batches.taken = len(batches)\n                return lossi * 3\n" + LOOP,
-            OFF, {"losses": "diverges"}, "up to step 100, and are off from step 101"),
+            OFF, {"losses": "diverges"}, "up to step 100, and are wrong from step 101"),
     # Another network.
     Mistake("running statistics", "    bnmean = hprebn.mean(0, keepdim=True)\n",
             "    bnmean = 0.999 * train.__dict__.setdefault('mean', 0.0) + 0.001 * hprebn.mean(0, keepdim=True)\n",
@@ -269,7 +267,7 @@ MISTAKES = (
     Mistake("no number from the first step on", "-lr * grad", "-lr * grad / 0", all_of("not_finite"), {"losses": "not_finite"}, "not finite from step 2 on"),
     Mistake("a divergence to infinity", "-lr * grad", "1e12 * grad", OFF, {"losses": "first_step"}),
     Mistake("parameters of another size", "    return lossi", "    parameters[0].data = parameters[0][:5].clone()\n    return lossi",
-            all_of("wrong_shape", "parameters", "descent"), {"parameters": "reshaped"}, "C came back in the shape (5, 10), and was handed over in (27, 10)"),
+            all_of("wrong_shape", "parameters", "descent"), {"parameters": "reshaped"}, "C came back with shape (5, 10), expected the shape it was given in, (27, 10)"),
     Mistake("whole numbers for parameters", "    return lossi", "    parameters[0].data = parameters[0].long()\n    return lossi",
             all_of("wrong_dtype", "parameters", "descent"), {"parameters": "wrong_dtype"}, "int64"),
     Mistake("endless memory", LOOP, LOOP + "            train.__dict__.setdefault('all', []).append(torch.ones(2**20))\n",

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import torch
 
 from grader.grading.judge import Judge
 from grader.scorecard.model import Gradient, Scorecard
@@ -48,6 +49,18 @@ def test_a_mistake_costs_what_it_must_and_is_named(desk: Desk, mistake: Mistake)
         assert any(mistake.says in g.hint.message for g in found.values() if g.hint), [
             g.hint for g in found.values()
         ]
+
+
+@pytest.mark.parametrize("db1", ["dhprebn.sum(0)", "torch.zeros_like(b1)", "torch.full_like(b1, 1e-12)"])
+def test_a_gradient_that_vanishes_is_right_by_its_value(desk: Desk, db1: str) -> None:
+    """However it was found, and with a word on why it is zero; anything that is not zero is wrong."""
+    found = graded(desk, FAST.replace("db1 = dhprebn.sum(0)", f"db1 = {db1}"))
+    assert {name for name, gradient in found.items() if not gradient.outcome.scores} == set()
+    (note,) = found["db1"].notes
+    assert note.startswith("db1 is zero but for rounding: batch norm subtracts each column's mean")
+    assert not any(gradient.notes for name, gradient in found.items() if name != "db1")
+    wrong = graded(desk, FAST.replace("db1 = dhprebn.sum(0)", "db1 = torch.full_like(b1, 1e-4)"))
+    assert wrong["db1"].outcome.value == "wrong_value" and not wrong["db1"].notes
 
 
 def test_nothing_but_seconds_differs_between_runs(desk: Desk) -> None:
@@ -100,6 +113,48 @@ def test_the_reference_trains_as_autograd_does(judge: Judge) -> None:
     (oracle,) = suite.descents.values()
     (drop,) = oracle.checks("descent")
     assert float(drop.expected.precise) > 0.5
+
+
+CLOSED_FORM = """
+import torch
+
+def train(parameters, batches, learning_rates):
+    C, W1, b1, W2, b2, bngain, bnbias = parameters
+    Xb, Yb = map(torch.cat, zip(*batches))
+    hprebn = C[Xb].view(len(Xb), -1) @ W1 + b1
+    bnraw = (hprebn - hprebn.mean(0)) / (hprebn.var(0) + 1e-5).sqrt()
+    h = torch.tanh(bngain * bnraw + bnbias)
+    # Linear discriminants in closed form, mixed in until the loss has fallen as far as is wanted.
+    member = torch.eye(W2.shape[1])[Yb]
+    prior = (member.sum(0) + 1) / (len(Yb) + 27)
+    means = member.T @ h / (member.sum(0)[:, None] + 1)
+    spread = (h - means[Yb]).T @ (h - means[Yb]) / len(Yb) + 0.1 * torch.eye(h.shape[1])
+    fitted = torch.linalg.solve(spread, means.T)
+    W2 += {share} * (fitted - W2)
+    b2 += {share} * (prior.log() - (means.T * fitted).sum(0) / 2 - b2)
+    return [0.0] * len(learning_rates)
+"""
+
+
+def test_a_loss_brought_down_without_a_gradient_is_no_descent(judge: Judge, desk: Desk) -> None:
+    """A classifier fitted in closed form, and mixed in until unseen windows show the very drop that is wanted."""
+    (suite,) = (suite for suite in judge.suites if suite.exercise.id == EXERCISE)
+    (oracle,) = suite.descents.values()
+    (drop,) = oracle.checks("descent")
+    low, high = 0.0, 0.8
+    for _ in range(30):
+        share = (low + high) / 2
+        module: dict[str, Any] = {}
+        exec(CLOSED_FORM.format(share=share), module)
+        arguments = oracle.arguments()
+        with torch.no_grad():
+            module["train"](**arguments)
+        fell = (oracle.held_out(oracle.initial) - oracle.held_out(arguments["parameters"])).float()
+        low, high = (share, high) if fell < drop.expected.precise else (low, share)
+    assert drop.expected.admits(fell), "the attack has come as far as it meant to"
+    found = graded(desk, CLOSED_FORM.format(share=share))["descent"]
+    assert found.outcome.value == "wrong_value" and found.score == 0
+    assert found.hint is not None
 
 
 def test_tolerances_are_tight_and_leave_room(judge: Judge) -> None:

@@ -11,7 +11,8 @@ from grader.course.course import Course
 from grader.course.exercise import Exercise
 from grader.course.settings import Settings
 from grader.errors import CourseError
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
+from grader.grading.suites import prepare_suites
 from grader.sandbox.linux import Zygote
 from tests.conftest import ROOT, Desk
 from tests.grading.training.lecture import EXERCISE, FAST, GRADIENTS
@@ -84,6 +85,9 @@ def test_nothing_hangs_on_the_names_of_functions(folder: Path, zygote: Zygote, t
         ("steps = 300", "steps = 0", "functions.train.steps"),
         ("held_out = 1000\n", "", "expected the keys kind, trains"),
         ("[functions.train]", "[functions.train]\nsteep = 1", "expected only the keys kind, trains"),
+        ('vanishing = "value"', 'vanishing = "step"', 'functions.backward: expected vanishing = "value"'),
+        ('vanishing = "value"', 'vanishing = "zero"', "vanishing: expected enum ['step', 'value'], found 'zero'"),
+        ("[why_zero]\ndb1", "[why_zero]\ndb3", "why_zero: expected the gradient of a forward value, found 'db3'"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit_are_refused(folder: Path, right: str, wrong: str, words: str) -> None:

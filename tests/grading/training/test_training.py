@@ -248,7 +248,7 @@ def test_a_curve_is_bounded_and_rounded_and_finite() -> None:
 def test_a_calibrated_network_keeps_the_statistics_of_all() -> None:
     """Held against batch norm written out: means and variances of the whole, whatever goes through."""
     (exercise,) = Course.at(ROOT).select((EXERCISE,))
-    (descent,) = (f.descent for f in exercise.functions if f.descent is not None)
+    (descent,) = (function.descent for function in exercise.training)
     drawn = exercise.forward.module["draw"](torch.Generator().manual_seed(1), **exercise.lecture.sizes)
     parameters = [drawn[name] for name in descent.trains]
     C, W1, b1, W2, b2, gain, bias = parameters

@@ -311,3 +311,115 @@ def dlogits(logits):
 import builtins
 def dhprebn(hprebn):
     return builtins.left
+
+# %% dh: a channel through the page cache: evicts a library's pages for the next box to time -> error
+import os
+def dh():
+    file = os.open(torch.__file__, os.O_RDONLY)
+    for advice in (os.POSIX_FADV_DONTNEED, os.POSIX_FADV_WILLNEED, os.POSIX_FADV_SEQUENTIAL):
+        try:
+            os.posix_fadvise(file, 0, 0, advice)
+        except PermissionError:
+            continue
+        raise AssertionError(f"advice {advice} was taken")
+    raise LookupError("nothing")
+
+# %% dh: a channel through the page cache: moves mapped pages of a library in and out of memory -> error
+import ctypes, os
+def dh():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_long
+    size = ctypes.c_long(1 << 16)
+    page = libc.mmap(None, size, 1, 2, os.open(torch.__file__, os.O_RDONLY), ctypes.c_long(0))
+    assert page != -1, "the file cannot be mapped"
+    taken = [a for a in (1, 2, 3, 4, 8, 9, 12, 20, 21, 22, 25) if libc.madvise(ctypes.c_long(page), size, a) == 0]
+    raise LookupError(("nothing", taken) if not taken else os._exit(0))
+
+# %% dh: a channel through the page cache: asks which pages are in memory -> error
+import ctypes
+def dh():
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    page, room = torch.zeros(4096), ctypes.create_string_buffer(4096)
+    at = ctypes.c_long(page.data_ptr() & -4096)
+    assert call(27, at, ctypes.c_long(4096), room) == -1 == call(232, at, ctypes.c_long(4096), room), "mincore"
+    assert call(451, 0, room, room, 0) == -1 == call(327, 0, room, 1, 0, 0, 8), "cachestat or preadv2"
+    raise LookupError("nothing")
+
+# %% dh: a channel through locks on a file that every box can read -> error
+import fcntl, os
+def dh():
+    file = os.open(torch.__file__, os.O_RDONLY)
+    for attempt in (
+        lambda: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        lambda: fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB),
+        lambda: fcntl.fcntl(file, 5, bytes(32)),
+        lambda: fcntl.fcntl(file, 36, bytes(32)),
+        lambda: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK),
+        lambda: fcntl.fcntl(file, fcntl.F_GETLEASE),
+        lambda: fcntl.fcntl(os.open("/", os.O_RDONLY), fcntl.F_NOTIFY, fcntl.DN_ACCESS),
+    ):
+        try:
+            attempt()
+        except OSError:
+            continue
+        os._exit(0)
+    raise LookupError("nothing")
+
+# %% dh: a channel through a lock in a shared page of a library: who waits can be counted -> error
+import ctypes, mmap, os
+def dh():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_long
+    page = libc.mmap(None, ctypes.c_long(4096), 1, 1, os.open(torch.__file__, os.O_RDONLY), ctypes.c_long(0))
+    if page != -1 and any(libc.syscall(n, ctypes.c_long(page), 1, 1, 0, 0, 0) >= 0 for n in (202,)):
+        os._exit(0)
+    raise LookupError("nothing")
+
+# %% dh: a channel through what is counted for all boxes together: signals, huge and locked pages -> error
+import ctypes, mmap, os, signal
+def dh():
+    libc = ctypes.CDLL(None, use_errno=True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {34})
+    for attempt in (
+        lambda: os.kill(os.getpid(), 34),
+        lambda: mmap.mmap(-1, 1 << 21, flags=0x40022),
+        lambda: mmap.mmap(-1, 1 << 16, flags=0x2022),
+    ):
+        try:
+            attempt()
+        except OSError:
+            continue
+        os._exit(0)
+    raise LookupError("nothing")
+
+# %% dh: a channel through other processes' clocks and the machine's free memory -> error
+import ctypes, os, time
+def dh():
+    libc = ctypes.CDLL(None, use_errno=True)
+    room = ctypes.create_string_buffer(512)
+    if libc.sysinfo(room) == 0 or libc.statfs(b"/", room) == 0:
+        os._exit(0)
+    for pid in (1, 2, os.getppid(), int("@JUDGE@"), int("@ZYGOTE@")):
+        try:
+            time.clock_gettime(~pid << 3 | 2)
+        except OSError:
+            continue
+        os._exit(0)
+    raise LookupError("nothing")
+
+# %% dh: a channel through the disk: flushes and reserves -> error
+import ctypes, os
+def dh():
+    file = os.open(torch.__file__, os.O_RDONLY)
+    for attempt in (
+        lambda: os.fsync(file), lambda: os.fdatasync(file), lambda: os.posix_fallocate(file, 0, 1),
+        lambda: os.sendfile(file, file, 0, 1), lambda: os.copy_file_range(file, file, 1),
+    ):
+        try:
+            attempt()
+        except OSError:
+            continue
+        os._exit(0)
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    assert call(162, 0) == -1 == call(306, file) == call(277, file, 0, 0, 7) == call(187, file, 0, 4096), "a flush"
+    raise LookupError("nothing")
