@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: alice test lint system bench mutants clean
+.PHONY: alice test lint system bench fuzz mutants clean
 
 alice: $(VENV)/installed
 	$(BIN)/grade submissions/alice
@@ -25,6 +25,12 @@ system:
 
 bench: $(VENV)/ready
 	$(BIN)/python benchmarks/run.py
+
+# Coverage-guided, of what reads notebooks and scripts: `make fuzz RUNS=1000000` for as long as that takes.
+RUNS ?= 10000
+fuzz: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python -m tests.fuzz.reading $(VENV)/fuzz -runs=$(RUNS) -max_len=1200 -timeout=60
 
 # Changes that no test notices: of all modules that are watched, or of MODULES.
 mutants: $(VENV)/ready

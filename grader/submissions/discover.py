@@ -20,9 +20,22 @@ from pathlib import Path, PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.submissions import archive, collect, submission
-from grader.submissions.collect import exercise_of
+from grader.submissions.class_folder import (
+    NO_WORK,
+    OUTPUT,
+    folders_in,
+    holds,
+    is_hidden,
+    is_output,
+    is_zip,
+    left_out,
+    names_in,
+    some_of,
+    students_in,
+)
+from grader.submissions.class_folder import RECORDS as RECORDS
 from grader.submissions.files import FoundFile, file_at, files_in, is_junk, safe
-from grader.submissions.limits import NOTEBOOK, PYTHON, ZIP
+from grader.submissions.limits import NOTEBOOK, PYTHON
 from grader.submissions.platforms import (
     METADATA,
     Kind,
@@ -33,15 +46,6 @@ from grader.submissions.platforms import (
     tells,
 )
 from grader.submissions.submission import Submission, Unreadable
-
-RECORDS = ".grade"
-"""The folder in which an output folder's results are recorded."""
-
-ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-"""Endings of archives that are not unpacked."""
-
-NO_WORK = (".md", ".csv", ".toml", ".yml", ".yaml", ".json", ".html", ".cfg", ".ini", ".log")
-"""Endings of what instructors keep beside a class's work."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ class Discovery:
         Raises:
             UsageError: nothing that could be graded, or an archive that cannot be read.
         """
-        if _is_zip(path):
+        if is_zip(path):
             entries = self.stack.enter_context(archive.opened(path))
             clean = [entry for entry in entries if not is_junk(entry.place)]
             files = [FoundFile(entry.place, entry) for entry in clean if not entry.is_folder]
@@ -176,7 +180,7 @@ class Discovery:
         Raises:
             UsageError: there is nothing.
         """
-        if not path.is_dir() and not _is_zip(path):
+        if not path.is_dir() and not is_zip(path):
             return self.lay_out(path)
         if path.is_dir() and self._is_plain(path):
             return Layout((Found(path),))
@@ -185,7 +189,7 @@ class Discovery:
 
     def _is_told_by_names(self, folder: Path) -> bool:
         """Whether names in a folder say whose work is whose: it is no folder per student, then."""
-        names = _names(folder)
+        names = names_in(folder)
         if any(f"{one}{PYTHON}" in names for one in self.ids) and len(self._rivals(folder)) < 2:
             return False  # a submission itself
         return METADATA in names or any(tells(name, self.ids) for name in names)
@@ -198,20 +202,20 @@ class Discovery:
         """
         if not submission.is_submission(folder, self.ids):
             return False
-        stray = [name for name in _names(folder) if PurePosixPath(name).suffix in (PYTHON, NOTEBOOK)]
+        stray = [name for name in names_in(folder) if PurePosixPath(name).suffix in (PYTHON, NOTEBOOK)]
         rivals = self._rivals(folder)
         _refuse_both(folder, stray, rivals)
         return len(rivals) < CLASS
 
     def _rivals(self, folder: Path) -> list[str]:
         """The folders in a folder that hold work themselves."""
-        return [one.name for one in _inside(folder, self.ids) if one.is_dir() and _holds(one, self.ids)]
+        return [one.name for one in students_in(folder, self.ids) if one.is_dir() and holds(one, self.ids)]
 
     def _class(self, folder: Path) -> Layout:
         """A folder per student, or a notebook or a zip."""
-        inside = _inside(folder, self.ids)
+        inside = students_in(folder, self.ids)
         works = [self._work(one) for one in inside]
-        notices = _left_out(folder, inside, self.ids)
+        notices = left_out(folder, inside, self.ids)
         layout = self._found(works, folder)
         if all(one.is_empty for one in layout.found):
             # Which says what was expected there.
@@ -239,12 +243,12 @@ class Discovery:
 
     def _told_by_names(self, folder: Path) -> Layout:
         """A folder in which names say whose work is whose."""
-        outputs = [path.name for path in _folders(folder) if _is_output(path)]
+        outputs = [path.name for path in folders_in(folder) if is_output(path)]
         files = [file for file in files_in(folder) if file.place.parts[0] not in outputs]
-        hidden = {name for name in _names(folder) if _is_hidden(folder / name, self.ids)}
+        hidden = {name for name in names_in(folder) if is_hidden(folder / name, self.ids)}
         files = [file for file in files if file.place.parts[0] not in hidden]
         empty = [
-            PurePosixPath(path.name) for path in _folders(folder) if path.name not in {*outputs, *hidden}
+            PurePosixPath(path.name) for path in folders_in(folder) if path.name not in {*outputs, *hidden}
         ]
         notices = [f"{folder}: {name}: {OUTPUT}" for name in outputs]
         return self._settled(files, empty, folder, notices)
@@ -317,8 +321,6 @@ class Discovery:
 CLASS = 3
 """Folders that hold work from which on they are a class, whatever single file lies beside them."""
 
-OUTPUT = "holds results that the grader wrote, and no work: not taken for a student's"
-
 
 def _work_of(works: dict[tuple[Kind, str], Work], owner: Owner, origin: str) -> Work:
     """The work of one student, made where it is not there yet."""
@@ -339,8 +341,8 @@ def _refuse_both(source: Path, stray: Sequence[str], folders: Sequence[str]) -> 
     """
     if stray and 1 < len(folders) < CLASS:
         raise SubmissionError(
-            f"{source}: expected one submission or a folder of them, found {_some(sorted(stray))} beside the "
-            f"folders {_some(sorted(folders))}: move away what does not belong there, or have all of it graded "
+            f"{source}: expected one submission or a folder of them, found {some_of(sorted(stray))} beside the "
+            f"folders {some_of(sorted(folders))}: move away what does not belong there, or have all of it graded "
             "as the work of a single student"
         )
 
@@ -362,7 +364,7 @@ def _strays(loose: Iterable[FoundFile], source: Path) -> Iterator[str]:
         elif not file.place.name.startswith(".") and file.suffix not in NO_WORK:
             others.append(str(file.place))
     if others:
-        yield f"{source}: not graded, and nobody's: {_some(others)}"
+        yield f"{source}: not graded, and nobody's: {some_of(others)}"
 
 
 def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work, str | None]]:
@@ -382,77 +384,3 @@ def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work, str | None]]:
             name, seed = f"{safe(work.name)}~{digest}", f"{seed}\0{work.kind}"
         taken[name.casefold()] = work.origin or work.name
         yield name, work, rival
-
-
-def _inside(folder: Path, ids: Sequence[str]) -> list[Path]:
-    """What may be students' in a class's folder."""
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise SubmissionError(f"{folder}: cannot be read: {error.strerror}") from error
-    return [path for path in paths if _is_students(path) and not _is_hidden(path, ids)]
-
-
-def _is_students(path: Path) -> bool:
-    """Whether something in a class's folder is a student's."""
-    if path.is_dir():
-        return path.is_symlink() or not _is_output(path)
-    ending = path.suffix.lower()
-    return ending in (NOTEBOOK, *ARCHIVES) or _is_zip(path) or (path.is_symlink() and not path.exists())
-
-
-def _is_hidden(path: Path, ids: Sequence[str]) -> bool:
-    """Whether something in a class's folder is kept out of sight by a tool, and holds no exercise."""
-    if is_junk(PurePosixPath(path.name)):
-        return True
-    return path.name.startswith((".", "__")) and not (path.is_dir() and _holds(path, ids))
-
-
-def _left_out(folder: Path, inside: Sequence[Path], ids: Sequence[str]) -> list[str]:
-    """What to say of all that lies in a class's folder and is no student's."""
-    notices, others = [], []
-    for path in sorted(folder.iterdir()):
-        if path in inside or _is_hidden(path, ids):
-            continue
-        if path.is_dir():
-            notices.append(f"{folder}: {path.name}: {OUTPUT}")
-        elif path.suffix.lower() == PYTHON:
-            notices.append(f"{folder}: {path.name}: nothing tells whose it is")
-        elif path.suffix.lower() not in NO_WORK:
-            others.append(path.name)
-    if others:
-        notices.append(f"{folder}: not graded, and nobody's: {_some(others)}")
-    return notices
-
-
-def _is_output(folder: Path) -> bool:
-    """Whether a folder is what the grader itself has written, records or scorecards in both forms, and no more."""
-    names = _names(folder)
-    cards = (name for name in names if name.endswith(".json"))
-    written = RECORDS in names or any(f"{name.removesuffix('.json')}.html" in names for name in cards)
-    return written and not any(file.is_work for file in files_in(folder))
-
-
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ZIP and path.is_file()
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
-
-
-def _holds(folder: Path, ids: Sequence[str]) -> bool:
-    """Whether there is an exercise or a notebook in a folder."""
-    return any(exercise_of(name, ids) or name.endswith(NOTEBOOK) for name in _names(folder))
-
-
-def _names(folder: Path) -> set[str]:
-    try:
-        return {path.name for path in folder.iterdir()}
-    except OSError:
-        return set()  # the one who reads it next will say so
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"

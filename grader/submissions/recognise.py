@@ -1,6 +1,6 @@
-"""What tells that gradients are derived by hand in a file: its text, searched but not parsed.
+"""Tells files in which gradients are derived by hand from others: their text is searched, but not parsed.
 
-Many a project has notebooks, and most of them are nobody's submission. To say no to one has to be quick.
+Most notebooks of a project are nobody's submission, so that a no has to be quick.
 """
 
 from __future__ import annotations

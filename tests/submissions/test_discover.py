@@ -759,3 +759,49 @@ def test_metadata_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch,
     path.write_bytes(packed({"submission_metadata.yml": METADATA, f"submission_11/{EX1}": "A1"}))
     with laid_out([path], IDS) as layout:
         assert [one.known_as for one in layout.found] == [()]
+
+
+def test_what_a_system_or_a_tool_made_is_no_students(tmp_path: Path) -> None:
+    files = {
+        f"ada/{EX1}": "A1",
+        "__pycache__/x.ipynb": NOTEBOOK,
+        "__MACOSX/y.ipynb": NOTEBOOK,
+        ".venv/z.py": "z",
+    }
+    path = written(tmp_path / "class", files)
+    assert set(read(path)) == {"ada"}
+    assert notices(path) == ()
+
+
+@pytest.mark.parametrize("ending", [".IPYNB", ".Zip"])
+def test_an_ending_in_capitals_loses_nobody(ending: str, tmp_path: Path) -> None:
+    work = packed({EX1: "B1"}) if ending == ".Zip" else NOTEBOOK
+    path = written(tmp_path / "class", {f"ada/{EX1}": "A1", f"cyd/{EX1}": "C1", f"ben{ending}": work})
+    assert set(read(path)) == {"ada", "ben", "cyd"}
+    assert unreadable(path) == {}
+
+
+def test_a_class_beside_a_single_exercise_is_told_by_its_folders(place) -> None:
+    """Two folders might be old versions, three are a class."""
+    two = {f"{name}/{EX1}": name for name in ("v1", "v2")}
+    with pytest.raises(SubmissionError, match="as the work of a single student"):
+        read(place({EX1: "?", **two}))
+
+
+def test_a_path_that_is_given_twice_is_graded_once(place) -> None:
+    path = place({f"ada_{EX1}": "A1", f"ben_{EX1}": "B1"})
+    with laid_out([path, path], IDS) as layout:
+        assert [one.name for one in layout.found] == ["ada", "ben"]
+
+
+def test_two_of_one_name_in_two_places_are_both_found(tmp_path: Path) -> None:
+    """Whoever grades them is to say that a name is taken, and not to lose one."""
+    for name in ("one", "two"):
+        written(tmp_path / name, {f"ada_{EX1}": name, f"ben_{EX1}": name})
+    with laid_out([tmp_path / "one", tmp_path / "two"], IDS) as layout:
+        assert sorted(one.name for one in layout.found) == ["ada", "ada", "ben", "ben"]
+
+
+def test_a_submission_with_a_file_that_names_somebody_is_one_submission(tmp_path: Path) -> None:
+    path = written(tmp_path / "ada", {EX1: "A1", f"old_{EX2}": "A2"})
+    assert read(path)["ada"][IDS[0]] == "A1"

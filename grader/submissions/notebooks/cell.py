@@ -1,4 +1,4 @@
-"""A piece of a script as it was written, and where a line of it stands."""
+"""A cell of a notebook as it was written, and where a line of it stands."""
 
 from __future__ import annotations
 
