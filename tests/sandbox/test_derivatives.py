@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import sys
 
-import pytest
-
 from tests.sandbox.test_layers import drive, needs
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the layers are Linux's")
+pytestmark = only_where(sys.platform.startswith("linux"), "the layers are Linux's")
 
 POOL = """
 import faulthandler, importlib, inspect, io, itertools, pkgutil, warnings
