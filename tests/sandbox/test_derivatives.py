@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from tests.sandbox.test_layers import drive, needs
+from tests.wanted import only_where
 
 pytestmark = only_where(sys.platform.startswith("linux"), "the layers are Linux's")
 
