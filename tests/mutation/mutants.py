@@ -7,6 +7,7 @@ text with a blank in it. How a message is worded is for its reader to judge.
 from __future__ import annotations
 
 import difflib
+import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ class Mutant:
     line: int
     lines: tuple[int, int]
     text: str
+
+    def change(self, original: str) -> tuple[str, str]:
+        """The lines that go and those that come instead, without their indentation."""
+        lines = [line for line in self.difference(original).splitlines() if line[1:].strip()]
+        went, came = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+        return went, came
 
     def difference(self, original: str) -> str:
         """The change as a reader of patches expects it, without its head."""
@@ -74,19 +81,27 @@ OPERATORS: tuple[tuple[object, Callable[..., Iterable[cst.CSTNode]]], ...] = (
 )
 
 
-def mutants(text: str) -> Iterator[Mutant]:
-    """Every mutant of a module that can be parsed, in the order of its lines."""
+def mutants(text: str, sample: int | None = None, seed: int = 0) -> Iterator[Mutant]:
+    """The mutants of a module that can be parsed, in the order of its lines.
+
+    Args:
+        text: the module's.
+        sample: how many changes to draw at random; None makes every one. To make one takes some milliseconds.
+        seed: of the draw.
+    """
     wrapper = MetadataWrapper(cst.parse_module(text))
     finder = _Finder()
     wrapper.visit(finder)
+    places = wrapper.resolve(PositionProvider)
+    found = finder.found
+    if sample is not None:
+        found = random.Random(seed).sample(found, min(sample, len(found)))
     seen = {text}
-    for lines, node, changed in sorted(
-        finder.found, key=lambda one: wrapper.resolve(PositionProvider)[one[1]].start.line
-    ):
+    for lines, node, changed in sorted(found, key=lambda one: places[one[1]].start.line):
         mutated = wrapper.module.deep_replace(node, changed).code
         if mutated not in seen and _parses(mutated):
             seen.add(mutated)
-            yield Mutant(wrapper.resolve(PositionProvider)[node].start.line, lines, mutated)
+            yield Mutant(places[node].start.line, lines, mutated)
 
 
 def _parses(text: str) -> bool:
@@ -122,6 +137,8 @@ class _Finder(cst.CSTVisitor):
             return node.func.value not in {"cast", "TypeVar", "field"}
         if isinstance(node, cst.If) and m.matches(node.test, m.Name("TYPE_CHECKING")):
             return False
+        if isinstance(node, cst.Arg) and self._is_logged(node):
+            return False
         lines = self._function(node)
         for kind, operator in OPERATORS:
             if isinstance(node, kind):  # type: ignore[arg-type]
@@ -130,6 +147,11 @@ class _Finder(cst.CSTVisitor):
 
     def _stands_alone(self, node: cst.CSTNode) -> bool:
         return isinstance(self.get_metadata(ParentNodeProvider, node), cst.Expr)
+
+    def _is_logged(self, node: cst.Arg) -> bool:
+        """Whether it is part of a log message; that there is one is changed all the same."""
+        call = self.get_metadata(ParentNodeProvider, node)
+        return m.matches(call, m.Call(func=m.Attribute(value=m.Name("logger"))))
 
     def _function(self, node: cst.CSTNode) -> tuple[int, int]:
         """The lines of the outermost function around a node, which is what a test calls."""
