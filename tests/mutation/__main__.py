@@ -25,7 +25,11 @@ TARGETS: Mapping[str, Sequence[str]] = {
     **{f"grader/checks/{path.name}": CHECKS for path in sorted((ROOT / "grader/checks").glob("[!_]*.py"))},
     "grader/grading/plan.py": ("tests/grading/test_plan.py", "tests/grading/test_judge.py"),
     "grader/grading/runner.py": ("tests/grading", "tests/test_samples.py"),
-    "grader/batch/store.py": ("tests/batch/test_store.py", "tests/batch/test_class_run.py"),
+    "grader/batch/store.py": (
+        "tests/batch/test_records.py",
+        "tests/batch/test_store.py",
+        "tests/batch/test_class_run.py",
+    ),
     "grader/sandbox/frames.py": ("tests/sandbox/test_wire.py", "tests/sandbox/test_frames.py"),
     "grader/submissions/discover.py": ("tests/submissions/test_discover.py",),
 }
