@@ -46,6 +46,16 @@ def test_a_folder_is_made_with_its_records_and_locks(store: ResultStore) -> None
     ]
 
 
+@pytest.mark.parametrize("place", ["", RECORDS, f"{RECORDS}/locks"])
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, place: str) -> None:
+    """The outermost of them is: that is what there is to see to."""
+    path = tmp_path / "out" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with pytest.raises(UsageError, match=rf"{path}: expected a folder"):
+        ResultStore(tmp_path / "out", Signer(tmp_path / "key")).open()
+
+
 def test_a_result_comes_back_as_it_was(store: ResultStore) -> None:
     card = sample()
     store.keep(card, "key")

@@ -12,7 +12,18 @@ from grader.scorecard.model import Averages, Side
 
 @pytest.mark.parametrize(
     ("steps", "points"),
-    [(0, 0), (1, 1), (5, 1), (6, 2), (10, 2), (995, 199), (996, 200), (1000, 200), (1001, 200), (20_000, 200)],
+    [
+        (0, 0),
+        (1, 1),
+        (5, 1),
+        (6, 2),
+        (10, 2),
+        (995, 199),
+        (996, 200),
+        (1000, 200),
+        (1001, 200),
+        (20_000, 200),
+    ],
 )
 def test_five_steps_make_a_point_and_two_hundred_points_a_curve(steps: int, points: int) -> None:
     assert (POINTS, STEPS_A_POINT) == (200, 5)

@@ -19,6 +19,9 @@ from mutmut.mutation.mutators import mutation_operators
 SAME_EVERYWHERE = {"len", "isinstance", "issubclass", "cast", "TypeVar", "field", "range"}
 """Called with something left out these raise at once: no test is needed to see that."""
 
+ENCODINGS = {'"utf-8"', '"ascii"'}
+"""In capitals they are the same, and misspelt they raise at once."""
+
 LOGS = m.Call(func=m.Attribute(value=m.Name("logger")))
 
 SWAPPED = {"any": "all", "all": "any", "min": "max", "max": "min"}
@@ -129,7 +132,9 @@ class _Finder(cst.CSTVisitor):
         ):
             # A message tells what it tells; what is worked out for it beforehand is changed where that is done.
             return False
-        if isinstance(node, cst.SimpleString) and (" " in node.value or self._stands_alone(node)):
+        if isinstance(node, cst.SimpleString) and (
+            " " in node.value or node.value in ENCODINGS or self._stands_alone(node)
+        ):
             return False
         if (
             isinstance(node, cst.Call)
