@@ -295,3 +295,17 @@ def test_the_submission_that_is_kept_is_named_by_its_scorecard(store: ResultStor
     store.keep(replace(perfect(), submission=SubmissionId("bob", "d")), "key")
     assert store.path("bob", ".json").exists()
     assert record(store, "bob").exists()
+
+
+def test_a_scorecard_is_read_as_it_was_written(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In UTF-8, whatever the system's own encoding is."""
+    store.write("ada", {".json": "é".encode()}, None)
+    read, asked = Path.read_text, []
+
+    def noting(path: Path, encoding: str | None = None) -> str:
+        asked.append(encoding)
+        return read(path, encoding)
+
+    monkeypatch.setattr(Path, "read_text", noting)
+    assert store.text("ada") == "é"
+    assert asked == ["utf-8"]
