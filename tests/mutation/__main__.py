@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from tests.mutation.copies import Copy
+from tests.mutation.equivalents import equivalents
 from tests.mutation.forks import KILLED, Fork, start, warm
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.order import LATE, Known, Order, Recorder
@@ -24,8 +25,12 @@ TARGETS: Mapping[str, Sequence[str]] = {
     **{f"grader/checks/{path.name}": CHECKS for path in sorted((ROOT / "grader/checks").glob("[!_]*.py"))},
     "grader/grading/plan.py": ("tests/grading/test_plan.py", "tests/grading/test_judge.py"),
     "grader/grading/runner.py": ("tests/grading", "tests/test_samples.py"),
-    "grader/batch/store.py": ("tests/batch/test_store.py", "tests/batch/test_class_run.py"),
-    "grader/sandbox/frames.py": ("tests/sandbox/test_frames.py",),
+    "grader/batch/store.py": (
+        "tests/batch/test_records.py",
+        "tests/batch/test_store.py",
+        "tests/batch/test_class_run.py",
+    ),
+    "grader/sandbox/frames.py": ("tests/sandbox/test_wire.py", "tests/sandbox/test_frames.py"),
     "grader/submissions/discover.py": ("tests/submissions/test_discover.py",),
 }
 """The modules, each with the tests that are to notice a change of it."""
@@ -130,6 +135,11 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"any of: {', '.join(TARGETS)} [all]")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time [2]")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="try only each Nth mutant [1]")
+    parser.add_argument("--sample", type=int, metavar="N", help="try N of each module, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draw [0]")
+    parser.add_argument(
+        "--tests", nargs="+", metavar="PATH", help="run these tests, not all of a module's own"
+    )
     parser.add_argument("--lines", metavar="FIRST-LAST", help="try only the mutants of these lines")
     parser.add_argument("--list", action="store_true", help="count the mutants and try none")
     asked = parser.parse_args()
@@ -137,21 +147,44 @@ def main() -> None:
         parser.error(f"no such module: {', '.join(sorted(unknown))}; expected any of {', '.join(TARGETS)}")
     first, _, last = (asked.lines or "1-1000000").partition("-")
     lines = range(int(first), int(last or first) + 1)
-    modules = {module: select(module, asked.every, lines) for module in asked.modules or TARGETS}
+    draw = Draw(asked.sample, asked.seed, asked.every, lines)
+    modules = {module: draw.of(module) for module in asked.modules or TARGETS}
     if asked.list:
         print("\n".join(f"{module:36} {sum(1 for _ in found):7}" for module, found in modules.items()))
         return
-    tallies = list(trials(ROOT, modules, TARGETS, asked.jobs))
+    tallies = list(trials(ROOT, modules, {m: asked.tests or TARGETS[m] for m in modules}, asked.jobs))
     total = Tally("all", sum(one.killed for one in tallies), sum(one.late for one in tallies))
     total.survivors = [mutant for one in tallies for mutant in one.survivors]
     print("\n".join([HEADING, *(one.row() for one in [*tallies, total])]))
     sys.exit(100 * len(total.survivors) > ALLOWED_PERCENT * total.count)
 
 
-def select(module: str, every: int, lines: range) -> Iterator[Mutant]:
-    """Each Nth mutant of a module, of those in some lines; made as they are asked for."""
-    found = (mutant for mutant in mutants((ROOT / module).read_text("utf-8")) if mutant.line in lines)
-    return islice(found, 0, None, every)
+@dataclass(frozen=True)
+class Draw:
+    """Which mutants of a module are tried: those that are not known to be equivalent, or a part of them.
+
+    Attributes:
+        sample: how many, drawn at random; None for all.
+        seed: of the draw.
+        every: each how manieth.
+        lines: where they are.
+    """
+
+    sample: int | None = None
+    seed: int = 0
+    every: int = 1
+    lines: range = range(1, 1_000_000)
+
+    def of(self, module: str) -> Iterator[Mutant]:
+        """The mutants of a module, made as they are asked for."""
+        text = (ROOT / module).read_text("utf-8")
+        same = {(one.went, one.came) for one in equivalents() if one.module == module}
+        found = (
+            mutant
+            for mutant in mutants(text, self.sample, self.seed)
+            if mutant.line in self.lines and mutant.change(text) not in same
+        )
+        return islice(found, 0, None, self.every)
 
 
 def trials(

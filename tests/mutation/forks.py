@@ -24,6 +24,7 @@ OPTIONS = (
         "-q",
         "--no-header",
         "--tb=line",
+        "--assert=plain",  # rewritten, a file of tests takes longer to load than to run
         "-p",
         "no:cacheprovider",
         "-p",

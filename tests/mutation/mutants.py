@@ -7,6 +7,7 @@ text with a blank in it. How a message is worded is for its reader to judge.
 from __future__ import annotations
 
 import difflib
+import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,11 @@ from mutmut.mutation.mutators import mutation_operators
 
 SAME_EVERYWHERE = {"len", "isinstance", "issubclass", "cast", "TypeVar", "field", "range"}
 """Called with something left out these raise at once: no test is needed to see that."""
+
+ENCODINGS = {'"utf-8"', '"ascii"'}
+"""In capitals they are the same, and misspelt they raise at once."""
+
+LOGS = m.Call(func=m.Attribute(value=m.Name("logger")))
 
 SWAPPED = {"any": "all", "all": "any", "min": "max", "max": "min"}
 
@@ -34,6 +40,12 @@ class Mutant:
     line: int
     lines: tuple[int, int]
     text: str
+
+    def change(self, original: str) -> tuple[str, str]:
+        """The lines that go and those that come instead, without their indentation."""
+        lines = [line for line in self.difference(original).splitlines() if line[1:].strip()]
+        went, came = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+        return went, came
 
     def difference(self, original: str) -> str:
         """The change as a reader of patches expects it, without its head."""
@@ -74,19 +86,27 @@ OPERATORS: tuple[tuple[object, Callable[..., Iterable[cst.CSTNode]]], ...] = (
 )
 
 
-def mutants(text: str) -> Iterator[Mutant]:
-    """Every mutant of a module that can be parsed, in the order of its lines."""
+def mutants(text: str, sample: int | None = None, seed: int = 0) -> Iterator[Mutant]:
+    """The mutants of a module that can be parsed, in the order of its lines.
+
+    Args:
+        text: the module's.
+        sample: how many changes to draw at random; None makes every one. To make one takes some milliseconds.
+        seed: of the draw.
+    """
     wrapper = MetadataWrapper(cst.parse_module(text))
     finder = _Finder()
     wrapper.visit(finder)
+    places = wrapper.resolve(PositionProvider)
+    found = finder.found
+    if sample is not None:
+        found = random.Random(seed).sample(found, min(sample, len(found)))
     seen = {text}
-    for lines, node, changed in sorted(
-        finder.found, key=lambda one: wrapper.resolve(PositionProvider)[one[1]].start.line
-    ):
+    for lines, node, changed in sorted(found, key=lambda one: places[one[1]].start.line):
         mutated = wrapper.module.deep_replace(node, changed).code
         if mutated not in seen and _parses(mutated):
             seen.add(mutated)
-            yield Mutant(wrapper.resolve(PositionProvider)[node].start.line, lines, mutated)
+            yield Mutant(places[node].start.line, lines, mutated)
 
 
 def _parses(text: str) -> bool:
@@ -112,7 +132,9 @@ class _Finder(cst.CSTVisitor):
         ):
             # A message tells what it tells; what is worked out for it beforehand is changed where that is done.
             return False
-        if isinstance(node, cst.SimpleString) and (" " in node.value or self._stands_alone(node)):
+        if isinstance(node, cst.SimpleString) and (
+            " " in node.value or node.value in ENCODINGS or self._stands_alone(node)
+        ):
             return False
         if (
             isinstance(node, cst.Call)
@@ -122,6 +144,8 @@ class _Finder(cst.CSTVisitor):
             return node.func.value not in {"cast", "TypeVar", "field"}
         if isinstance(node, cst.If) and m.matches(node.test, m.Name("TYPE_CHECKING")):
             return False
+        if m.matches(node, LOGS):
+            return False  # That there is a message is changed all the same, by leaving it out.
         lines = self._function(node)
         for kind, operator in OPERATORS:
             if isinstance(node, kind):  # type: ignore[arg-type]

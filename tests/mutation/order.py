@@ -110,6 +110,10 @@ LATE = 99
 """The exit status of a run in which a test took far longer than it does."""
 
 
+PATIENCE_S = 8
+"""What a test may take on a busy machine beyond five times what it took before."""
+
+
 class Order:
     """A plugin of pytest that runs those tests first that are likely to notice a change.
 
@@ -139,7 +143,7 @@ class Order:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """End the run where a test does not end."""
-        limit = threading.Timer(20 + 5 * self._known.seconds.get(item.nodeid, 0.0), os._exit, (LATE,))
+        limit = threading.Timer(PATIENCE_S + 5 * self._known.seconds.get(item.nodeid, 0.0), os._exit, (LATE,))
         limit.daemon = True
         limit.start()
         try:

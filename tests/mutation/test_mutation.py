@@ -106,3 +106,42 @@ def test_what_no_test_notices_survives(tmp_path: Path) -> None:
     assert min(places) > first_unheard, done.stdout
     assert int(tally.split()[0]) >= 6
     assert int(tally.split()[1]) == len(places)
+
+
+def test_each_equivalent_mutant_is_one_of_its_modules() -> None:
+    """An entry outlives the line that it is about, else, and might hide another mutant one day."""
+    from tests.mutation.equivalents import equivalents
+
+    listed = equivalents()
+    for one in listed:
+        lines = [line.strip() for line in (ROOT / one.module).read_text("utf-8").splitlines()]
+        assert one.reason
+        assert one.came != one.went
+        assert all(line in lines for line in one.went.splitlines()), one
+    assert len({(one.module, one.went, one.came) for one in listed}) == len(listed)
+
+
+def test_a_change_is_told_without_indentation() -> None:
+    from tests.mutation.mutants import mutants
+
+    text = "def f():\n    return 1\n"
+    assert [mutant.change(text) for mutant in mutants(text)] == [
+        ("return 1", "return None"),
+        ("return 1", "return 2"),
+    ]
+
+
+def test_a_sample_is_drawn_by_its_seed() -> None:
+    from tests.mutation.mutants import mutants
+
+    text = "".join(f"x = {number}\n" for number in range(20))
+    whole = [mutant.text for mutant in mutants(text)]
+    drawn = [[mutant.text for mutant in mutants(text, 5, seed)] for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(drawn[0]) == 5
+    assert set(drawn[0]) < set(whole)
+    assert len(list(mutants(text, 1000))) == len(whole)
+
+
+def test_what_a_log_says_is_not_changed() -> None:
+    assert changes("def f():\n    logger.warning('%s', x)\n") == ["    None"]
