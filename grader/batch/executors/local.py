@@ -30,6 +30,7 @@ from itertools import islice
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Self
 
 from grader.batch.cpus import ANYWHERE, CpuPin, cores, seats
@@ -46,6 +47,13 @@ KIND = "local"
 
 AHEAD = 2
 """Submissions a worker holds at a time: the one it is at, and the next."""
+
+AHEAD_BYTES = 64 << 10 if sys.platform == "linux" else 0
+"""A larger task is not sent to a worker that is busy.
+
+It would not fit into the pipe: we would wait until the worker takes it, and if its answer does not fit either, the
+worker would wait until we take that. Elsewhere pipes hold less, and not the same everywhere.
+"""
 
 STALL_S = 3.0
 """After so long over one submission a worker is taken to wait for code that hangs; others take far less."""
@@ -122,6 +130,7 @@ class Worker:
     connection: Connection
     dealt: deque[Task] = field(default_factory=deque)
     _since: float | None = None
+    _unsent: deque[bytes] = field(default_factory=deque)
 
     @property
     def stalls(self) -> bool:
@@ -132,14 +141,23 @@ class Worker:
         """Hand it one more submission; one that is dead is found out when its answer is waited for."""
         if not self.dealt and self._since is not None:
             self._since = time.monotonic()
+        self._unsent.append(bytes(ForkingPickler.dumps(task)))
+        is_busy = bool(self.dealt)
         self.dealt.append(task)
-        with suppress(OSError):
-            self.connection.send(task)
+        if not is_busy or (len(self._unsent) == 1 and len(self._unsent[0]) <= AHEAD_BYTES):
+            self._send()
 
     def answer(self) -> Task:
         """Note that it has answered; the submission the answer is to."""
         self._since = time.monotonic()
-        return self.dealt.popleft()
+        done = self.dealt.popleft()
+        if self._unsent:
+            self._send()
+        return done
+
+    def _send(self) -> None:
+        with suppress(OSError):
+            self.connection.send_bytes(self._unsent.popleft())
 
     def end(self) -> None:
         """End it now, whatever it is doing; its boxes end with it."""
