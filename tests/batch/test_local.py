@@ -65,6 +65,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def pool(jobs: int) -> Dealer:
     made = Dealer(jobs)
+    made._jobs = jobs
     made._hire(jobs)
     return made
 

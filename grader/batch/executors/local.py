@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Self
 from grader.batch.cpus import ANYWHERE, CpuPin, cores, seats
 from grader.batch.task import Task, TaskResult, WorkerConfig
 from grader.batch.worker import DEATHS, WorkerEngine
-from grader.errors import GraderError, InternalError
+from grader.errors import GraderError, InternalError, UsageError
 from grader.sandbox.open import opener
 
 if TYPE_CHECKING:
@@ -93,8 +93,10 @@ class Inherited:
 
 def work(connection: Connection, config: WorkerConfig, inherited: Inherited) -> None:
     """Be a worker: grade what comes until the parent closes the connection."""
-    # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a terminal sends goes to the whole group; the parent decides when a worker ends.
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # Its end is the end of its boxes, too: what a command does when it is ended is not for a worker to do.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     inherited.renounce()
@@ -196,10 +198,15 @@ class LocalPool:
     Args:
         jobs: how many submissions are graded at a time, those that hang not counted; None for as many as this
             process may use processors.
+
+    Raises:
+        UsageError: fewer jobs than one.
     """
 
     def __init__(self, jobs: int | None = None) -> None:
-        self._jobs = jobs or cores()
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"expected at least 1, found {jobs}", setting="jobs")
+        self._most = jobs or cores()
         self._closing = ExitStack()
         self._openers: list[Opener] = []
         self._seats: list[CpuPin] = []
@@ -214,8 +221,10 @@ class LocalPool:
 
     def start(self, config: WorkerConfig, expected: int) -> None:
         """Start what opens boxes, and work out what workers inherit while it starts."""
+        self.close()  # workers of an earlier class grade what that was told to
         self._config = config
-        self._jobs = min(self._jobs, max(1, expected))
+        self._deaths = 0
+        self._jobs = min(self._most, max(1, expected))
         self._seats = list(seats(self._jobs))
         hidden = config.prepared.course.hidden
         # Each imports torch while we do.
@@ -234,6 +243,7 @@ class LocalPool:
     def close(self) -> None:
         """End the workers and what opens boxes."""
         self._dismiss()
+        self._openers.clear()
         self._closing.close()
 
     def map(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
