@@ -94,6 +94,16 @@ def test_what_is_harmless_lies_nearer_to_the_loss_or_beside_the_way(chain: Forwa
     assert planned(first, "dx").harmless == {"loss", "c", "b", "a", "v", "w"}
 
 
+def test_a_weight_beside_the_last_line_is_harmless(chain: Forward, tmp_path: Path) -> None:
+    """What is handed, here the loss alone, is all that it follows from."""
+    path = tmp_path / "weighed" / "forward.py"
+    path.parent.mkdir()
+    path.write_text(CHAIN.replace("(x, w, v)", "(x, w, v, u)").replace("c.sum()", "(c * u).sum()"), "utf-8")
+    of = exercise(Forward.load(path), "one", ["dc"])
+    assert planned(of, "dc").harmless == {"loss", "u"}
+    assert planned(exercise(chain, "one", ["dc"]), "dc").harmless == {"loss"}
+
+
 def test_a_closed_form_waits_for_nothing_and_the_steps_for_it(chain: Forward) -> None:
     steps = exercise(chain, "steps", ["dc", "db", "da"])
     closed = exercise(chain, "closed", ["da"], ["dc"])

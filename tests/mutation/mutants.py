@@ -109,6 +109,12 @@ def mutants(text: str, sample: int | None = None, seed: int = 0) -> Iterator[Mut
             yield Mutant(places[node].start.line, lines, mutated)
 
 
+def _is_same(node: cst.CSTNode, changed: cst.CSTNode) -> bool:
+    """Whether a number is the same after the change: 1e30 and one more are."""
+    both = isinstance(node, cst.Integer | cst.Float) and isinstance(changed, cst.Integer | cst.Float)
+    return both and node.evaluated_value == changed.evaluated_value
+
+
 def _parses(text: str) -> bool:
     try:
         compile(text, "mutant", "exec", dont_inherit=True)
@@ -149,7 +155,9 @@ class _Finder(cst.CSTVisitor):
         lines = self._function(node)
         for kind, operator in OPERATORS:
             if isinstance(node, kind):  # type: ignore[arg-type]
-                self.found += [(lines, node, changed) for changed in operator(node)]
+                self.found += [
+                    (lines, node, changed) for changed in operator(node) if not _is_same(node, changed)
+                ]
         return True
 
     def _stands_alone(self, node: cst.CSTNode) -> bool:

@@ -70,6 +70,7 @@ def changes(text: str) -> list[str]:
         ("def f(x: int | None = 1) -> str | None: ...\n", ["def f(x: int | None = 2) -> str | None: ..."]),
         ("@dataclass(frozen=True)\nclass A:\n    'a'\n", []),
         ("raise ValueError('some words')\n", ["raise ValueError(None)"]),
+        ("x = 1e30\n", ["x = None"]),
         ("if a:\n    b()\n", ["if not (a):", "    None"]),
     ],
 )
