@@ -254,6 +254,7 @@ def test_a_path_with_nothing_at_it_is_refused_before_anything_is_graded(folder: 
     run = grader.grade_class(missing, course=ROOT, exercises=EX2, store=store)
     with pytest.raises(grader.SubmissionError, match="nobody: no such file or folder"):
         next(run)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_that_fails_holds_no_submission(folder: Path, tmp_path: Path) -> None:
