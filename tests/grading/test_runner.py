@@ -521,3 +521,8 @@ def test_a_turn_is_settled_whatever_happens(scene: Scene, ask: Ask) -> None:
     with pytest.raises(pytest.fail.Exception):
         ask("dy")
     assert scene.log[-1] == "settled"
+
+
+def test_a_result_says_nothing_that_is_not_known() -> None:
+    assert FunctionResult() == FunctionResult(None, None, (), None, 0.0, (), {}, None, False)
+    assert FunctionResult().called == ()
