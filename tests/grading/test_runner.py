@@ -483,15 +483,13 @@ def test_a_look_that_ends_the_box_is_a_result(
 
 
 def test_a_look_makes_a_box_used(scene: Scene, ask: Ask) -> None:
-    scene.loads = [({**STUBS, "dx": replace(STUBS["dx"], parameters=None), "dy": ODD}, None, None)]
-    scene.descriptions = [death(), STUBS["dx"]]
+    """Even where nothing is called: what fails after it is asked once more in a fresh box."""
+    scene.loads = [({**STUBS, "dy": ODD}, None, None)]
+    scene.descriptions = [stub("dy", "zebra")]
     scene.calls = [wrong]
-    ask("dy")
-    ask("dx")
-    assert scene.log.count("call one.dx") == 1, "the box was fresh"
-    scene.sharing = False
-    ask("dx")
-    assert scene.log.count("closed 2") == 1
+    assert ask("dy").deciding.outcome is Outcome.ERROR
+    assert ask("dx").deciding.outcome is Outcome.EXACT
+    assert scene.log.count("call one.dx") == 2
 
 
 def test_the_first_verdict_that_costs_points_decides(suite: ExerciseSuite) -> None:
@@ -521,3 +519,8 @@ def test_a_turn_is_settled_whatever_happens(scene: Scene, ask: Ask) -> None:
     with pytest.raises(pytest.fail.Exception):
         ask("dy")
     assert scene.log[-1] == "settled"
+
+
+def test_a_result_says_nothing_that_is_not_known() -> None:
+    assert FunctionResult() == FunctionResult(None, None, (), None, 0.0, (), {}, None, False)
+    assert FunctionResult().called == ()

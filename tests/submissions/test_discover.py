@@ -805,3 +805,12 @@ def test_two_of_one_name_in_two_places_are_both_found(tmp_path: Path) -> None:
 def test_a_submission_with_a_file_that_names_somebody_is_one_submission(tmp_path: Path) -> None:
     path = written(tmp_path / "ada", {EX1: "A1", f"old_{EX2}": "A2"})
     assert read(path)["ada"][IDS[0]] == "A1"
+
+
+def test_a_class_in_which_nothing_can_be_graded_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """With the words that say what was expected there, and not as an empty submission for each folder."""
+    for name in ("ada", "ben"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("nothing yet")
+    with pytest.raises(SubmissionError, match=r"expected .*ex1_step_by_step\.py"), laid_out([tmp_path], IDS):
+        pass
