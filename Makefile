@@ -10,7 +10,7 @@ alice: $(VENV)/installed
 	$(BIN)/grade submissions/alice
 
 test: $(VENV)/ready system lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

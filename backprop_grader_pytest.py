@@ -11,14 +11,14 @@ import sys
 import warnings
 from pathlib import Path
 
-OURS = Path(__file__).parent / "grader" / "__init__.py"
-
 
 def _is_ours() -> bool:
-    """Whether the package that ``import grader`` gives lies beside this module."""
+    """Whether ``import grader`` gives the package with the plugin in it."""
     loaded = sys.modules.get("grader")
     found = loaded.__spec__ if loaded is not None else importlib.util.find_spec("grader")
-    return found is not None and found.origin is not None and Path(found.origin).resolve() == OURS.resolve()
+    if found is None or found.origin is None:
+        return False
+    return Path(found.origin).with_name("apps").joinpath("pytest_plugin.py").is_file()
 
 
 if _is_ours():

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -165,6 +166,126 @@ def test_a_death_ends_the_run_where_there_is_no_other_pool(
             list(run)
 
 
+class Brittle(ThreadPoolExecutor):
+    """A pool that is found to be broken when a task is handed to it."""
+
+    def __init__(self, sound: int) -> None:
+        super().__init__(1)
+        self._sound = sound
+
+    def submit(self, *about, **more):  # type: ignore[no-untyped-def]
+        self._sound -= 1
+        if self._sound < 0:
+            raise BrokenProcessPool("a worker has died")
+        return super().submit(*about, **more)
+
+
+def test_a_pool_may_be_found_broken_when_a_task_is_handed_to_it(
+    expected: dict[str, str], folder: Path
+) -> None:
+    """Nothing that was taken from the class is lost."""
+    with Brittle(3) as first, ThreadPoolExecutor(1) as second:
+        executor = grader.FuturesExecutor(first, 2, lambda: second)
+        run = grader.grade_class(paths(folder), course=ROOT, exercises=EX2, executor=executor)
+        assert {result.name: plain(result.scorecard) for result in run} == expected
+
+
+def test_pools_whose_workers_always_die_end_the_run(folder: Path) -> None:
+    executor = grader.FuturesExecutor(Brittle(1), 2, lambda: Brittle(0))
+    run = grader.grade_class(paths(folder), course=ROOT, exercises=EX2, executor=executor)
+    with pytest.raises(grader.InternalError, match="keep dying"):
+        list(run)
+
+
+def edited(course: Path) -> None:
+    settings = course / "exercises" / students.EXERCISE / "exercise.toml"
+    settings.write_text("points = 5\n" + settings.read_text("utf-8"), "utf-8")
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A course that may be edited."""
+    for part in ("exercises", "reference"):
+        target = tmp_path / "course" / part
+        shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "course"
+
+
+def points(course: Path | grader.Course, folder: Path, executor: grader.Executor, **about: object) -> float:
+    run = grader.grade_class([folder / "ada"], course=course, executor=executor, **about)  # type: ignore[arg-type]
+    (result,) = run
+    return float(result.scorecard.max_score)
+
+
+@pytest.mark.parametrize("kind", ["threads", "local"])
+def test_an_executor_takes_an_edited_course_or_other_exercises_as_they_are(
+    kind: str, course: Path, folder: Path
+) -> None:
+    """Workers that it has from an earlier class do not go on with what that was graded by."""
+    with ThreadPoolExecutor(1) as pool, grader.LocalPool(1) as local:
+        executor = local if kind == "local" else grader.FuturesExecutor(pool, 1)
+        held = grader.Course.at(course)
+        assert points(held, folder, executor, exercises=EX2) == 1
+        edited(course)
+        assert points(course, folder, executor, exercises=EX2) == 5
+        assert points(held, folder, executor, exercises=EX2) == 5, "the caller's own course is read anew, too"
+        assert points(course, folder, executor) > 5
+
+
+def test_a_thread_that_ends_ends_its_engine(folder: Path) -> None:
+    def zygotes() -> int:
+        return len(children_of_ours())
+
+    before = zygotes()
+    with ThreadPoolExecutor(1) as pool:
+        points(ROOT, folder, grader.FuturesExecutor(pool, 1), exercises=EX2)
+    assert zygotes() == before
+
+
+def children_of_ours() -> list[str]:
+    """The processes that this one has started and that have not been reaped."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return [pid for children in tasks for pid in children.read_text().split()]
+
+
+def test_a_path_with_nothing_at_it_is_refused_before_anything_is_graded(folder: Path, tmp_path: Path) -> None:
+    missing = [*paths(folder)[:1], tmp_path / "nobody"]
+    store = grader.ResultStore(tmp_path / "out")
+    run = grader.grade_class(missing, course=ROOT, exercises=EX2, store=store)
+    with pytest.raises(grader.SubmissionError, match="nobody: no such file or folder"):
+        next(run)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_fails_holds_no_submission(folder: Path, tmp_path: Path) -> None:
+    """Whatever keeps the error, and with it the run, alive."""
+    store = grader.ResultStore(tmp_path / "out")
+    with ThreadPoolExecutor(1) as pool:
+        executor = grader.FuturesExecutor(pool, 1)
+        run = grader.grade_class(
+            paths(folder)[:2], course=ROOT, exercises=EX2, store=store, executor=executor
+        )
+        next(run)
+        (tmp_path / "out" / "ben.json").mkdir()
+        with pytest.raises(grader.UsageError, match="cannot be written") as caught:
+            next(run)
+    for name in ("ada", "ben"):
+        with store.claim(name, wait=False) as held:
+            assert held, caught
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_class_takes_one_job_at_least(folder: Path, count: int) -> None:
+    """None at all would grade nothing and say nothing, or never end."""
+    with pytest.raises(grader.UsageError, match=r"^jobs: expected at least 1"):
+        grader.LocalPool(count)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(grader.UsageError, match=r"^workers: expected at least 1"),
+    ):
+        grader.FuturesExecutor(pool, count)
+
+
 def test_what_was_graded_before_is_taken_from_the_store(folder: Path, tmp_path: Path) -> None:
     store = grader.ResultStore(tmp_path / "out")
     first, second = (
@@ -218,6 +339,25 @@ def test_an_edited_course_is_noticed(folder: Path, tmp_path: Path) -> None:
         time.sleep(0.01)
         assert engine.grade(folder / "ada").max_score == 5
         assert engine.fingerprint != before
+
+
+def test_a_course_that_was_broken_is_said_until_it_is_mended(course: Path, folder: Path) -> None:
+    """No submission is graded by what the course was before."""
+    reference = course / "reference" / f"{students.EXERCISE}.py"
+    sound = reference.read_text("utf-8")
+    with grader.Engine(course, EX2) as engine:
+        reference.write_text("raise ValueError('broken')\n", "utf-8")
+        for _ in range(2):
+            with pytest.raises(grader.CourseError, match="broken"):
+                engine.grade(folder / "ada")
+        reference.write_text(sound, "utf-8")
+        assert engine.grade(folder / "ada").perfect
+
+
+def test_an_exercise_that_an_engine_does_not_grade_is_refused(folder: Path) -> None:
+    """A scorecard with nothing in it would be a perfect one."""
+    with grader.Engine(ROOT, EX2) as engine, pytest.raises(grader.UsageError, match="found 'ex9'"):
+        engine.grade(folder / "ada", ["ex9"])
 
 
 def test_a_closed_engine_has_no_process_left(folder: Path) -> None:

@@ -84,7 +84,9 @@ def test_reference_and_exercises_import_nothing_of_the_grader() -> None:
 
 
 def test_imports_have_no_cycle() -> None:
-    graph = {name: (imports(path) - {name}) & set(MODULES) for name, path in MODULES.items()}
+    # The package's own face imports what it names only when it is asked for, and nothing of ours asks it.
+    inner = set(MODULES) - {"grader"}
+    graph = {name: (imports(MODULES[name]) - {name}) & inner for name in inner}
     while leaves := {name for name, targets in graph.items() if not targets & set(graph)}:
         graph = {name: targets for name, targets in graph.items() if name not in leaves}
     assert not graph, sorted(graph)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from grader.apps.process import ended_by_interrupt
 from grader.errors import InternalError, UsageError
 
 STATUS = {0: 0, 1: 1, 2: 130, 5: 2}
@@ -36,10 +37,15 @@ def run(paths: Sequence[Path], expression: str | None = None) -> int:
         before = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         try:
-            found = int(pytest.main(arguments, plugins=[pytest_plugin, _only_submissions()]))
+            with ended_by_interrupt():
+                found = int(pytest.main(arguments, plugins=[pytest_plugin, _only_submissions()]))
         finally:
             del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
             os.environ.update({name: value for name, value in before.items() if value is not None})
+    if found in (4, 5) and expression:
+        raise UsageError(
+            f"-k {expression}: expected words that fit the name of a gradient, found none that do"
+        )
     if found == 5:
         raise UsageError(f"{', '.join(map(str, paths))}: expected submissions, found no file of one")
     if found not in STATUS:

@@ -74,9 +74,10 @@ class Training:
             engine = Engine(prepared.course, (), prepared.settings, isolation=self.isolation)
         with engine:
             store.open()
-            # Under the key of a whole class: its next run keeps the training, unless something has changed.
-            key = engine.fingerprint.key(submission)
+            # Under the key of a whole class: its next run keeps the training, unless something has changed, or the
+            # grader failed.
             scorecard = engine.grade(submission)
+            key = None if scorecard.at_fault else engine.fingerprint.key(submission)
             store.keep(store.richer(scorecard), key)
             console.say(table.render(scorecard, colour=colour))
             with watched(trainer.oracle.descent.steps) as show:

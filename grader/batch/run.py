@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from grader.batch.executors import DEFAULT, open_executor
 from grader.batch.store import Claim, ResultStore
 from grader.batch.task import Executor, Task, TaskResult, WorkerConfig
-from grader.errors import UsageError
+from grader.errors import SubmissionError, UsageError
 from grader.grading.fingerprint import RunFingerprint
 from grader.grading.prepared import PreparedCourse
 from grader.sandbox.open import Isolated
@@ -46,12 +47,18 @@ class Item:
 
     @classmethod
     def of(cls, one: Submission | Found | Path | str, prepared: PreparedCourse) -> Item:
-        """The item that somebody's submission makes, in whatever form it is there."""
+        """The item that somebody's submission makes, in whatever form it is there.
+
+        Raises:
+            SubmissionError: there is nothing at the path.
+        """
         if isinstance(one, Submission):
             return cls(one.name, one.path, lambda: one)
         if isinstance(one, Found):
             return cls(one.name, one.path, partial(one.read, prepared.course.ids, prepared.ids))
         path = Path(one)
+        if not os.path.lexists(path):
+            raise SubmissionError(f"{path}: no such file or folder")
         return cls(name_of(path), path, partial(Submission.from_path, path, prepared.course, prepared.ids))
 
 
@@ -74,7 +81,8 @@ class ClassRun:
     fingerprint: RunFingerprint
     regrade: bool = False
     unwritten: list[str] = field(default_factory=list)
-    _claims: dict[str, tuple[Claim, str]] = field(default_factory=dict)
+    _claims: dict[str, Claim] = field(default_factory=dict)
+    _keys: dict[str, str] = field(default_factory=dict)
     _held: list[Item] = field(default_factory=list)
     _found: list[TaskResult] = field(default_factory=list)
 
@@ -103,7 +111,7 @@ class ClassRun:
                 if todo:
                     time.sleep(HELD_S)
         finally:
-            for claim, _ in self._claims.values():
+            for claim in self._claims.values():
                 claim.release()
 
     def _graded(self, items: Sequence[Item]) -> Iterator[TaskResult]:
@@ -128,14 +136,15 @@ class ClassRun:
             if claim is None:
                 self._held.append(item)
                 continue
+            self._claims[item.name] = claim
             # Another run may have graded it since this one looked.
             kept = None if self.regrade else self._kept(item)
             if kept is not None:
-                claim.release()
+                self._claims.pop(item.name).release()
                 self._found.append(kept)
                 continue
             submission = item.read()
-            self._claims[submission.name] = claim, self.fingerprint.key(submission)
+            self._keys[item.name] = self.fingerprint.key(submission)
             yield Task(submission)
 
     def _kept(self, item: Item) -> TaskResult | None:
@@ -148,7 +157,7 @@ class ClassRun:
     def _keep(self, result: TaskResult) -> None:
         if self.store is None:
             return
-        claim, key = self._claims.pop(result.name)
+        key = self._keys.pop(result.name)
         try:
             self.store.write(result.name, result.files, None if result.at_fault else key)
         except UsageError as error:
@@ -156,7 +165,7 @@ class ClassRun:
                 raise
             self.unwritten.append(str(error))
         finally:
-            claim.release()
+            self._claims.pop(result.name).release()
 
     def check_written(self) -> None:
         """Say what could not be written, once everything else is done.
@@ -202,7 +211,8 @@ def open_class(
     with ExitStack() as stack:
         at = executor or stack.enter_context(open_executor(DEFAULT, jobs))
         some_are_new = regrade or store is None or not all(store.knows(item.name) for item in items)
-        at.start(WorkerConfig(prepared, Isolated(isolation)), len(items) if some_are_new else 0)
+        config = WorkerConfig(prepared, Isolated(isolation), prepared.stamp())
+        at.start(config, len(items) if some_are_new else 0)
         fingerprint = RunFingerprint.of(
             prepared.course, prepared.exercises, prepared.settings, at.isolation()
         )

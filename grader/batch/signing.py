@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import logging
@@ -43,6 +44,9 @@ class Signer:
         """The key; where none can be kept, one for this run alone, so that no result outlasts it."""
         path = (self.folder or _own_folder()) / FILE
         try:
+            if self.folder is None and not path.is_absolute():
+                # A user without a home: it would lie wherever the command was started, in a checkout perhaps.
+                raise FileNotFoundError(errno.ENOENT, "this user has no home folder")
             return _read(path) or _made(path)
         except OSError as error:
             logger.warning(

@@ -263,13 +263,23 @@ def _on_disk(name: str) -> str:
 
 
 def stem(name: str) -> str:
-    """A submission's file name without its ending: its own name, unless that is reserved or too long."""
+    """A submission's file name without its ending: its own name, unless that is reserved, too long or a path."""
+    inside = _inside(name)
+    if inside != name:
+        return f"{stem(inside)}~{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
     if name.casefold().rstrip("~") in RESERVED:
         return f"{name}~"
     encoded = name.encode("utf-8", "replace")
     if len(encoded) <= LONGEST:
         return name
     return encoded[: LONGEST - 20].decode("utf-8", "ignore") + "~" + hashlib.sha256(encoded).hexdigest()[:16]
+
+
+def _inside(name: str) -> str:
+    """A name that leads to no other folder: a service may take one from whoever uploads."""
+    for sign in {os.sep, os.altsep or os.sep, "\0"}:
+        name = name.replace(sign, "_")
+    return name
 
 
 def _with_trainings(scorecard: Scorecard, stored: Scorecard) -> Scorecard:

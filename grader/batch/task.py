@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from grader.grading.prepared import PreparedCourse
+from grader.grading.prepared import PreparedCourse, Stamp
 from grader.reports import files as file_reports
 from grader.reports.book import Entry
 from grader.reports.table import Row
@@ -27,10 +27,12 @@ class WorkerConfig:
     Args:
         prepared: the course, the exercises wanted and the settings.
         isolation: which layers must be in force where a worker grades.
+        stamp: tells an edited course from what it was, to a worker that outlasts a run.
     """
 
     prepared: PreparedCourse
     isolation: Isolated = Isolated.AUTO
+    stamp: Stamp = ()
 
 
 @dataclass(frozen=True)

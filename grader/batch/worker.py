@@ -40,7 +40,8 @@ class WorkerEngine:
 
     def __init__(self, config: WorkerConfig, boxes: Opener | None = None) -> None:
         self._config = config
-        self._closing = ExitStack()
+        self.closing = ExitStack()
+        """Ends the engine's boxes."""
         self._engine = self._opened(boxes)
 
     def __enter__(self) -> Self:
@@ -51,7 +52,7 @@ class WorkerEngine:
 
     def close(self) -> None:
         """End the engine's boxes."""
-        self._closing.close()
+        self.closing.close()
 
     @property
     def isolation(self) -> Isolation:
@@ -91,10 +92,10 @@ class WorkerEngine:
 
     def _opened(self, boxes: Opener | None = None) -> Engine:
         """An engine with boxes that were handed over, or with new ones."""
-        self._closing.close()
+        self.closing.close()
         if boxes is None:
             hidden = self._config.prepared.course.hidden
-            boxes = self._closing.enter_context(opener(hidden, self._config.isolation))
+            boxes = self.closing.enter_context(opener(hidden, self._config.isolation))
         else:
-            self._closing.callback(boxes.close)
+            self.closing.callback(boxes.close)
         return Engine.over(self._config.prepared, boxes)

@@ -8,25 +8,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
 from grader.bounded import BoundedDict
 from grader.checks.check import Check
 from grader.checks.compare import Verdict, measure
-from grader.course.exercise import Function
+from grader.checks.descent import DescentOracle
+from grader.course.exercise import Exercise, Function
 from grader.sandbox import values
 from grader.sandbox.answers import Called, Failed
 from grader.sandbox.replies import read_answer
-from grader.sandbox.requests import Arguments
+from grader.sandbox.requests import Arguments, Calls
 from grader.scorecard.model import Difference, Outcome
-
-if TYPE_CHECKING:
-    from grader.checks.suite import ExerciseSuite
 
 Reference = Mapping[str, Callable[..., Any]]
 """The instructor's solution: its functions by name."""
+
+
+class Confirmed(Protocol):
+    """What is confirmed: see :class:`grader.checks.suite.ExerciseSuite`."""
+
+    @property
+    def exercise(self) -> Exercise: ...  # noqa: D102  (told there)
+    @property
+    def reference(self) -> Reference | None: ...  # noqa: D102
+    @property
+    def descents(self) -> Mapping[str, DescentOracle]: ...  # noqa: D102
+    def checks(self, ask: str, parameters: frozenset[str]) -> tuple[Check, ...]: ...  # noqa: D102
+    def calls(self, function: Function, parameters: frozenset[str]) -> Calls: ...  # noqa: D102
+    def after(self, function: Function) -> tuple[str, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class Witnesses:
         suite: the suite.
     """
 
-    suite: ExerciseSuite = field(repr=False)
+    suite: Confirmed = field(repr=False)
     _faults: BoundedDict[str, str | None] = field(default_factory=BoundedDict, repr=False)
     _called: BoundedDict[str, Sequence[Called]] = field(default_factory=BoundedDict, repr=False)
     _seconds: dict[str, float] = field(default_factory=dict, repr=False)

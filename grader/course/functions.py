@@ -11,12 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
-from grader.course.forward import LOSS, did_you_mean
-
-if TYPE_CHECKING:
-    from grader.course.exercise import Exercise
+from grader.course.forward import LOSS, Forward, Step, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,25 @@ class Descent:
         return [self.learning_rates[step * len(self.learning_rates) // steps] for step in range(steps)]
 
 
+class Owner(Protocol):
+    """What functions ask of the exercise they belong to; see :class:`grader.course.exercise.Exercise`."""
+
+    @property
+    def forward(self) -> Forward: ...  # noqa: D102  (told there)
+    @property
+    def asks(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def upstreams(self) -> tuple[str, ...] | None: ...  # noqa: D102
+    @property
+    def signatures(self) -> Mapping[str, tuple[str, ...]]: ...  # noqa: D102
+    @property
+    def vanishing(self) -> Vanishing: ...  # noqa: D102
+    @property
+    def words(self) -> Path | None: ...  # noqa: D102
+    def known(self, ask: str) -> frozenset[str]: ...  # noqa: D102
+    def through(self, ask: str) -> tuple[Step, ...]: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Function(ABC):
     """A function a student writes.
@@ -108,19 +125,19 @@ class Function(ABC):
         """What it returns in words, None where that is one tensor."""
         return None
 
-    def known(self, exercise: Exercise) -> frozenset[str]:
+    def known(self, exercise: Owner) -> frozenset[str]:
         """The tensors whose gradients it may be handed; that of the loss is 1, and no secret."""
         return frozenset({LOSS})
 
     @abstractmethod
-    def may_ask(self, exercise: Exercise) -> tuple[str, ...]:
+    def may_ask(self, exercise: Owner) -> tuple[str, ...]:
         """Every parameter name it may have."""
 
-    def signature(self, exercise: Exercise) -> tuple[str, ...]:
+    def signature(self, exercise: Owner) -> tuple[str, ...]:
         """The parameters that its template starts with."""
         return self.may_ask(exercise)
 
-    def problems(self, exercise: Exercise) -> Iterator[str]:
+    def problems(self, exercise: Owner) -> Iterator[str]:
         """What does not fit its exercise: each problem with the key it is found under."""
         if not self.asks:
             yield ": expected some of what it returns among the asks, found none"
@@ -135,18 +152,18 @@ class GradientStub(Function):
         """The gradient it is named for."""
         return (self.name,)
 
-    def known(self, exercise: Exercise) -> frozenset[str]:
+    def known(self, exercise: Owner) -> frozenset[str]:
         """The tensors whose gradients it may be handed: all that lie nearer to the loss, or those allowed."""
         if exercise.upstreams is not None:
             return frozenset((LOSS, *map(tensor_of, exercise.upstreams)))
         earlier = map(tensor_of, exercise.asks[: exercise.asks.index(self.name)])
         return frozenset((LOSS, *earlier)) | exercise.forward.descendants(tensor_of(self.name))
 
-    def may_ask(self, exercise: Exercise) -> tuple[str, ...]:
+    def may_ask(self, exercise: Owner) -> tuple[str, ...]:
         """Every forward value, and the gradients it may be handed."""
         return exercise.forward.names + tuple(f"d{tensor}" for tensor in exercise.known(self.name))
 
-    def signature(self, exercise: Exercise) -> tuple[str, ...]:
+    def signature(self, exercise: Owner) -> tuple[str, ...]:
         """The values on the lines it goes back through, and the gradients of those lines."""
         if self.name in exercise.signatures:
             return exercise.signatures[self.name]
@@ -191,11 +208,11 @@ class GradientsFunction(Function):
         """A tree of names, such as ``(loss, [dC, dW1])``."""
         return self.returns
 
-    def may_ask(self, exercise: Exercise) -> tuple[str, ...]:
+    def may_ask(self, exercise: Owner) -> tuple[str, ...]:
         """The forward values that the settings name."""
         return self.parameters
 
-    def problems(self, exercise: Exercise) -> Iterator[str]:
+    def problems(self, exercise: Owner) -> Iterator[str]:
         """Parameters that are no forward values, and what every function is held to."""
         yield from super().problems(exercise)
         if exercise.vanishing is Vanishing.STEP:
@@ -243,11 +260,11 @@ class TrainingFunction(Function):
         """None: it is graded by where it arrives."""
         return ()
 
-    def may_ask(self, exercise: Exercise) -> tuple[str, ...]:
+    def may_ask(self, exercise: Owner) -> tuple[str, ...]:
         """The parameters, the batches and the learning rates."""
         return DESCENT_ARGUMENTS
 
-    def problems(self, exercise: Exercise) -> Iterator[str]:
+    def problems(self, exercise: Owner) -> Iterator[str]:
         """Inputs that are neither trained nor a batch, words that are missing, and what all are held to."""
         yield from super().problems(exercise)
         inputs = exercise.forward.inputs

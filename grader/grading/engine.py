@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Self
 
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.errors import IsolationError, SubmissionError
+from grader.errors import IsolationError, SubmissionError, UsageError
 from grader.grading.fingerprint import RunFingerprint
 from grader.grading.prepared import PreparedCourse, Stamp, one_thread
 from grader.sandbox.open import Isolated, opener
@@ -101,15 +101,15 @@ class Engine:
         self._turn = threading.Lock()
         self._closed = False
         self._stamp = stamp
-        self._judge = self._appointed()
+        self._judge = self._appointed(prepared)
 
-    def _appointed(self) -> Judge:
+    def _appointed(self, prepared: PreparedCourse) -> Judge:
         from grader.grading.judge import Judge
 
-        course, settings = self._prepared.course, self._prepared.settings
+        course, settings = prepared.course, prepared.settings
         return Judge(
             self._boxes,
-            self._prepared.suites,
+            prepared.suites,
             settings,
             exercises=course.exercises,
             memory=_function_cache() if self._reuse else None,
@@ -170,6 +170,8 @@ class Engine:
 
         Raises:
             SubmissionError: there is nothing at the path.
+            UsageError: an exercise is asked for that is not one of :attr:`ids`.
+            CourseError: the course was edited and breaks its contract now.
             IsolationError: no box can be opened, or the engine is closed.
         """
         with self._turn, one_thread():
@@ -178,6 +180,7 @@ class Engine:
             self._notice_edits()
             judge = self._judge
             if exercises:
+                self._check(exercises)
                 suites = tuple(one for one in judge.suites if one.exercise.id in exercises)
                 judge = replace(judge, suites=suites)
             return judge.grade(self.read(submission))
@@ -203,27 +206,35 @@ class Engine:
             raise SubmissionError(f"{submission}: no such file or folder")
         return Submission.from_path(Path(submission), self._prepared.course, self._prepared.only)
 
+    def _check(self, exercises: Sequence[str]) -> None:
+        """Refuse exercises that this engine does not grade."""
+        for name in exercises:
+            if name not in self.ids:
+                raise UsageError(f"expected one of {', '.join(self.ids)}, found {name!r}", setting="exercise")
+
     def _notice_edits(self) -> None:
         """Prepare the course anew if one of its files is not what it was."""
         if self._stamp is None:
             return
         stamp = self._prepared.stamp()
         if stamp != self._stamp:
-            self._prepared = self._prepared.afresh()
-            self._stamp = stamp
+            prepared = self._prepared.afresh()
+            # If the course is broken now, this raises, and the next submission has to find that out again.
+            self._judge = self._appointed(prepared)
+            self._prepared, self._stamp = prepared, stamp
             self.__dict__.pop("fingerprint", None)
-            self._judge = self._appointed()
 
 
 def course_at(course: Course | Path | str | None) -> Course:
-    """A course as it is, the one in a folder, or the one that comes with the package.
+    """A course as its files are now, the one in a folder, or the one that comes with the package.
 
     Raises:
         CourseError: there is none.
     """
     if course is None:
         return Course.shipped()
-    return course if isinstance(course, Course) else Course.at(Path(course))
+    # What a caller holds may have been read before its files were edited.
+    return Course(course.root) if isinstance(course, Course) else Course.at(Path(course))
 
 
 def _function_cache() -> FunctionCache:

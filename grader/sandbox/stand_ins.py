@@ -26,7 +26,7 @@ DRAWING = ("IPython", "matplotlib", "seaborn", "tqdm")
 """Packages that only show something: nobody looks, so they do nothing, whether they are installed or not."""
 
 TEMPORARY = "/tmp"
-REFUSED = (errno.EPERM, errno.EACCES, errno.EROFS)
+REFUSED = (errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT)
 
 
 class Nothing:

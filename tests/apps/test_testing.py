@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,28 @@ def test_the_status_is_that_of_grading(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run(tmp_path / "empty", cwd=tmp_path)
     assert done.returncode == 2 and "expected submissions, found no file of one" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["and (", "nosuch"])
+def test_words_that_fit_nothing_are_the_callers_to_mend(tmp_path: Path, words: str) -> None:
+    work = students.hand_in(tmp_path / "class", {"ada": students.RIGHT})
+    done = run(work, "-k", words, cwd=tmp_path)
+    assert done.returncode == 2 and f"-k {words}: expected words" in done.stderr
+
+
+def test_a_signal_ends_it_and_is_no_failed_test(tmp_path: Path) -> None:
+    """Pytest would take what the signal raises for one more failure, and go on."""
+    work = students.hand_in(tmp_path / "class", {"ada": students.RIGHT})
+    program = f"""
+import os, signal, sys
+from grader.grading.engine import Engine
+Engine.grade = lambda *about: os.kill(os.getpid(), signal.SIGTERM)
+from grader.apps.cli import main
+main(["test", {str(work)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stdout + done.stderr
+    assert "ended by SIGTERM" in done.stderr
 
 
 def test_gradients_are_chosen_by_name() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from grader.batch.executors import local
 from grader.batch.executors.local import (
     AHEAD,
+    AHEAD_BYTES,
     STALL_S,
     STANDING_IN,
     WORTH_A_WORKER,
@@ -15,6 +18,7 @@ from grader.batch.executors.local import (
     Worker,
 )
 from grader.batch.task import Task
+from grader.submissions.source import HandedIn, Source
 from grader.submissions.submission import Submission
 
 
@@ -31,7 +35,12 @@ class Clock:
 class Pipe:
     """A connection that takes what is sent."""
 
-    def send(self, task: Task) -> None: ...
+    def __init__(self) -> None:
+        self.sent: list[Task] = []
+
+    def send_bytes(self, task: bytes) -> None:
+        self.sent.append(pickle.loads(task))
+
     def close(self) -> None: ...
 
 
@@ -56,6 +65,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def pool(jobs: int) -> Dealer:
     made = Dealer(jobs)
+    made._jobs = jobs
     made._hire(jobs)
     return made
 
@@ -128,6 +138,23 @@ def test_workers_are_hired_up_to_a_limit_and_for_enough_work(clock: Clock) -> No
         worker.answer()
     clock.now += STALL_S * 2
     assert len(few.deal(tasks(WORTH_A_WORKER - 1))) == 2
+
+
+def test_a_large_task_is_not_sent_to_a_worker_that_is_busy() -> None:
+    """It would fill the pipe, and an answer that fills it the other way would never be taken."""
+    pipe = Pipe()
+    worker = Worker(None, pipe)  # type: ignore[arg-type]
+    source = Source("a.py", b"#" * AHEAD_BYTES)
+    first, second = (
+        Task(Submission(name, None, "", {"a": HandedIn("a.py", source)})) for name in ("first", "second")
+    )
+    worker.deal(first)
+    worker.deal(second)
+    assert pipe.sent == [first]
+    assert worker.answer() == first
+    assert pipe.sent == [first, second]
+    assert worker.answer() == second
+    assert not worker.dealt
 
 
 class Dead:

@@ -44,3 +44,15 @@ def test_where_no_key_can_be_kept_a_run_still_knows_its_own(
     assert signer.is_signed(b"a result", signer.sign(b"a result"))
     assert not Signer(tmp_path / "file" / "folder").is_signed(b"a result", signer.sign(b"a result"))
     assert "will grade everything again" in caplog.text
+
+
+def test_a_user_without_a_home_has_no_key_where_the_command_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A checkout may bring a key along that its author knows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *about, **more: Path("~/.local/share/grader"))
+    signer = Signer()
+    assert signer.is_signed(b"a result", signer.sign(b"a result"))
+    assert list(tmp_path.iterdir()) == []
+    assert "no home folder" in caplog.text

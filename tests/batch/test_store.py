@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import threading
 import time
 from dataclasses import replace
@@ -86,6 +87,19 @@ def test_a_record_that_is_not_one_keeps_nothing(store: ResultStore, record: str)
     store.keep(perfect(), "key")
     (store.out / RECORDS / "alice.json").write_text(record)
     assert not store.is_kept("alice", "key")
+
+
+@pytest.mark.parametrize("name", ["../ada", "/tmp/ada", "ada/ben", "ada\0"])
+def test_no_name_leads_out_of_the_folder(store: ResultStore, name: str) -> None:
+    """A service may take it from whoever uploads."""
+    assert store.path(name, ".json").parent == store.out
+    assert stem(name) not in (stem("_".join(re.split("[/\0]", name))), stem("ada"))
+    card = sample()
+    card = replace(card, submission=SubmissionId(name, card.submission.digest))
+    store.keep(card, "key")
+    assert store.is_kept(name, "key")
+    with store.claim(name, wait=False) as held:
+        assert held
 
 
 def test_names_of_the_class_are_not_a_submissions(store: ResultStore) -> None:

@@ -100,9 +100,9 @@ def test_a_missing_file_is_an_operators_fault(tmp_path: Path) -> None:
 
 
 def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
-    """And an unchanged one is not: exercises on it share its forward pass."""
+    """An unchanged one is the same forward pass, so that exercises on it share cases."""
     first = load(tmp_path, GOOD)
-    assert load(tmp_path, GOOD) is first
+    assert load(tmp_path, GOOD) == first
     edited = load(tmp_path, GOOD.replace("import torch\n", "import torch\n\nTWICE = 2\n"))
     assert edited != first
     assert edited.module["TWICE"] == 2

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from grader.grading.prepare import own_suites
 
 from grader.checks.cases import sources
 from grader.checks.oracle import Oracle
 from grader.checks.suite import ExerciseSuite
 from grader.course.course import Course
 from grader.course.settings import Settings
-from grader.grading.judge import Judge, prepare_suites
+from grader.grading.judge import Judge
 from grader.grading.plan import box_plans, case_owners
+from grader.grading.suites import own_suites, prepare_suites
 from grader.sandbox.box import Box
 from grader.sandbox.replies import Reply
 from grader.sandbox.requests import Arguments

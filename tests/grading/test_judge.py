@@ -100,7 +100,7 @@ def test_a_default_serves_where_nothing_is_handed_out(desk: Desk) -> None:
     ("content", "words"),
     [
         ("def dprobs(:\n", "invalid syntax"),
-        ("import nowhere\n", "No module named"),
+        ("import nowhere\nnowhere.use()\n", "nowhere is not installed"),
         (b"x = '\xff\xfe'\n", "decode"),
         ("def dprobs():\n  x = 1\n return x\n", "unindent"),
         ("raise SystemExit(0)\n", ""),

@@ -17,6 +17,8 @@ from grader.checks.oracle import Oracle
 from grader.checks.suite import ExerciseSuite
 from grader.course.course import Course
 from grader.course.exercise import Exercise
+from grader.course.settings import Settings
+from grader.grading.suites import prepare_descents
 from grader.hints import diagnose
 from grader.sandbox.answers import Answer, Described, Failed, Other, Returned
 from grader.scorecard.model import Hint, Outcome, StudentError
@@ -42,7 +44,7 @@ def of_course(course: Course) -> dict[str, ExerciseSuite]:
     suites = {}
     for exercise in course.exercises:
         oracles = tuple(made.setdefault(case.source, Oracle(case)) for case in cases(exercise))
-        suites[exercise.id] = ExerciseSuite(exercise, oracles, None)
+        suites[exercise.id] = ExerciseSuite(exercise, oracles, None, prepare_descents(exercise, Settings()))
     return suites
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from grader import hints as package
 from grader import plugins
-from grader.checks.compare import Verdict, compare
+from grader.checks.compare import Verdict
 from grader.checks.suite import Check
 from grader.course.exercise import tensor_of
 from grader.hints import diagnose, lines
@@ -72,7 +72,7 @@ def tried(desk: Desk, exercise: str, ask: str, change: Callable[[Tensor], Tensor
     found: list[tuple[Check, Verdict]] = []
     for check in suite.checks(ask, names):
         answer = Returned(change(check.expected.precise).float())
-        found.append((check, compare(answer, check.expected, derived=check.derived)))
+        found.append((check, check.compare(answer)))
     return found
 
 

@@ -28,6 +28,8 @@ OPTIONS = (
         "-p",
         "no:cacheprovider",
         "-p",
+        "no:backprop_grader",  # the grader's own, which would be loaded from the copy
+        "-p",
         "no:xdist",
         "-p",
         "no:terminalreporter",

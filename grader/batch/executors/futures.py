@@ -5,8 +5,8 @@ Each worker process (each thread, in a pool of threads) opens an engine for its 
 
 from __future__ import annotations
 
-import atexit
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
@@ -18,8 +18,8 @@ from multiprocessing import get_context
 
 from grader.batch.cpus import cores
 from grader.batch.task import Task, TaskResult, WorkerConfig
-from grader.batch.worker import WorkerEngine
-from grader.errors import InternalError
+from grader.batch.worker import DEATHS, WorkerEngine
+from grader.errors import InternalError, UsageError
 from grader.scorecard.model import Isolation
 
 KIND = "processes"
@@ -35,12 +35,18 @@ class FuturesExecutor:
         pool: the pool; whoever made it shuts it down.
         workers: how many submissions it can grade at a time, to which the number in flight is bound.
         renew: makes another pool in place of one whose worker died; without it a death ends the run.
+
+    Raises:
+        UsageError: fewer workers than one.
     """
 
     def __init__(self, pool: Futures, workers: int, renew: Callable[[], Futures] | None = None) -> None:
+        if workers < 1:
+            raise UsageError(f"expected at least 1, found {workers}", setting="workers")
         self._pool = pool
         self._workers = workers
         self._renew = renew
+        self._deaths = 0
 
     def start(self, config: WorkerConfig, expected: int) -> None:
         """Have one worker open its engine."""
@@ -49,7 +55,10 @@ class FuturesExecutor:
 
     def isolation(self) -> Isolation:
         """The layers in force in the worker that is ready first."""
-        return self._isolation.result()
+        try:
+            return self._isolation.result()
+        except BrokenExecutor as error:
+            raise InternalError(f"a worker of the pool died before it was ready: {error}") from error
 
     def close(self) -> None:
         """Leave the pool to whoever made it."""
@@ -63,25 +72,35 @@ class FuturesExecutor:
             # After a death nobody knows over which submission it was: those in flight go one at a time.
             room = 1 - len(flying) if suspects else AHEAD * self._workers - len(flying)
             new = [suspects.popleft()] if suspects and room > 0 else list(islice(source, max(0, room)))
-            flying |= {self._pool.submit(result_of, self._config, task): task for task in new}
+            try:
+                while new:  # a pool may be found to be broken here as well as below
+                    future = self._pool.submit(result_of, self._config, new[0])
+                    flying[future] = new.pop(0)
+            except BrokenExecutor as error:
+                suspects.extend(self._buried([*flying.values(), *new], error, is_known=False))
+                flying.clear()
+                continue
             if not flying:
                 return
             try:
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     result = future.result()
                     del flying[future]
+                    self._deaths = 0
                     yield result
             except BrokenExecutor as error:
-                suspects.extend(self._buried(list(flying.values()), error))
+                suspects.extend(self._buried(list(flying.values()), error, is_known=len(flying) == 1))
                 flying.clear()
 
-    def _buried(self, tasks: list[Task], error: BrokenExecutor) -> list[Task]:
+    def _buried(self, tasks: list[Task], error: BrokenExecutor, *, is_known: bool) -> list[Task]:
         """What was in flight when a worker died; a task that was alone is the one it died over."""
+        self._deaths += 1
         if self._renew is None:
             raise InternalError(f"a worker of the pool died: {error}") from error
+        if self._deaths > DEATHS * (self._workers + 1):
+            raise InternalError(f"the workers of the pool keep dying: {error}") from error
         self._pool = self._renew()
-        alone = len(tasks) == 1
-        return [replace(task, deaths=task.deaths + 1) if alone else task for task in tasks]
+        return [replace(task, deaths=task.deaths + 1) if is_known else task for task in tasks]
 
 
 class _Engines(threading.local):
@@ -93,9 +112,12 @@ class _Engines(threading.local):
     def of(self, config: WorkerConfig) -> WorkerEngine:
         if self.config != config:
             if self.config is not None:
+                self.config = None
                 self.engine.close()
-            self.engine, self.config = WorkerEngine(config), config
-            atexit.register(self.engine.close)
+            self.engine = WorkerEngine(config)
+            self.config = config
+            # When its thread ends, too: a program may make many pools of threads.
+            weakref.finalize(self.engine, self.engine.closing.close)
         return self.engine
 
 

@@ -30,12 +30,13 @@ from itertools import islice
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Self
 
 from grader.batch.cpus import ANYWHERE, CpuPin, cores, seats
 from grader.batch.task import Task, TaskResult, WorkerConfig
 from grader.batch.worker import DEATHS, WorkerEngine
-from grader.errors import GraderError, InternalError
+from grader.errors import GraderError, InternalError, UsageError
 from grader.sandbox.open import opener
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ KIND = "local"
 
 AHEAD = 2
 """Submissions a worker holds at a time: the one it is at, and the next."""
+
+AHEAD_BYTES = 64 << 10 if sys.platform == "linux" else 0
+"""A larger task is not sent to a worker that is busy.
+
+It would not fit into the pipe: we would wait until the worker takes it, and if its answer does not fit either, the
+worker would wait until we take that. Elsewhere pipes hold less, and not the same everywhere.
+"""
 
 STALL_S = 3.0
 """After so long over one submission a worker is taken to wait for code that hangs; others take far less."""
@@ -85,8 +93,10 @@ class Inherited:
 
 def work(connection: Connection, config: WorkerConfig, inherited: Inherited) -> None:
     """Be a worker: grade what comes until the parent closes the connection."""
-    # The terminal's Ctrl-C goes to the whole group; the parent decides when a worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a terminal sends goes to the whole group; the parent decides when a worker ends.
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # Its end is the end of its boxes, too: what a command does when it is ended is not for a worker to do.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     inherited.renounce()
@@ -122,6 +132,7 @@ class Worker:
     connection: Connection
     dealt: deque[Task] = field(default_factory=deque)
     _since: float | None = None
+    _unsent: deque[bytes] = field(default_factory=deque)
 
     @property
     def stalls(self) -> bool:
@@ -132,14 +143,23 @@ class Worker:
         """Hand it one more submission; one that is dead is found out when its answer is waited for."""
         if not self.dealt and self._since is not None:
             self._since = time.monotonic()
+        self._unsent.append(bytes(ForkingPickler.dumps(task)))
+        is_busy = bool(self.dealt)
         self.dealt.append(task)
-        with suppress(OSError):
-            self.connection.send(task)
+        if not is_busy or (len(self._unsent) == 1 and len(self._unsent[0]) <= AHEAD_BYTES):
+            self._send()
 
     def answer(self) -> Task:
         """Note that it has answered; the submission the answer is to."""
         self._since = time.monotonic()
-        return self.dealt.popleft()
+        done = self.dealt.popleft()
+        if self._unsent:
+            self._send()
+        return done
+
+    def _send(self) -> None:
+        with suppress(OSError):
+            self.connection.send_bytes(self._unsent.popleft())
 
     def end(self) -> None:
         """End it now, whatever it is doing; its boxes end with it."""
@@ -178,10 +198,15 @@ class LocalPool:
     Args:
         jobs: how many submissions are graded at a time, those that hang not counted; None for as many as this
             process may use processors.
+
+    Raises:
+        UsageError: fewer jobs than one.
     """
 
     def __init__(self, jobs: int | None = None) -> None:
-        self._jobs = jobs or cores()
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"expected at least 1, found {jobs}", setting="jobs")
+        self._most = jobs or cores()
         self._closing = ExitStack()
         self._openers: list[Opener] = []
         self._seats: list[CpuPin] = []
@@ -196,8 +221,10 @@ class LocalPool:
 
     def start(self, config: WorkerConfig, expected: int) -> None:
         """Start what opens boxes, and work out what workers inherit while it starts."""
+        self.close()  # workers of an earlier class grade what that was told to
         self._config = config
-        self._jobs = min(self._jobs, max(1, expected))
+        self._deaths = 0
+        self._jobs = min(self._most, max(1, expected))
         self._seats = list(seats(self._jobs))
         hidden = config.prepared.course.hidden
         # Each imports torch while we do.
@@ -216,6 +243,7 @@ class LocalPool:
     def close(self) -> None:
         """End the workers and what opens boxes."""
         self._dismiss()
+        self._openers.clear()
         self._closing.close()
 
     def map(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from grader.apps.cli import INTERRUPTED
+from grader.batch.store import ResultStore
+from grader.grading.engine import Engine
 from tests.apps.test_cli import VOLATILE, Shell
 from tests.conftest import ROOT
 from tests.grading.training.lecture import EXERCISE, FAST, LOOP
@@ -54,6 +56,16 @@ def card(out: Path, name: str) -> dict[str, Any]:
 
 def trainings(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [e["training"] for e in found["exercises"] if e["training"] is not None]
+
+
+def test_where_the_grader_fails_nothing_is_kept_for_the_next_run(
+    grade: Shell, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class's next run would take the failure over, and never grade the submission."""
+    monkeypatch.setattr(Engine, "grade", lambda engine, submission: engine.refuse(submission, "it failed"))
+    assert grade("train", mine, "--steps", 1, "--out", "out", *FEW)[0] == 3
+    assert (tmp_path / "out" / "mine.json").exists()
+    assert not ResultStore(tmp_path / "out").knows("mine")
 
 
 def test_a_training_stands_in_the_whole_scorecard(grade: Shell, tmp_path: Path) -> None:
