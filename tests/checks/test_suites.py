@@ -426,3 +426,15 @@ def test_what_follows_from_replies_is_of_limited_size() -> None:
 
 def test_a_check_is_of_a_whole_answer_by_default(suite: ExerciseSuite) -> None:
     assert {check.extract for check in suite.checks("dx", frozenset())} == {whole}
+
+
+def test_calls_are_kept_for_each_function_and_its_parameters() -> None:
+    cache = SuiteCache()
+    keys = [("dx", frozenset()), ("dx", frozenset({"w"})), ("dy", frozenset())]
+    for number, key in enumerate(keys):
+        assert cache.calls(key, lambda found=number: cast(Any, found)) == number
+        assert cache.checks(key, lambda found=number: cast(Any, found)) == number
+
+
+def test_a_case_is_shown_without_its_source(exercise: Exercise) -> None:
+    assert "CaseSource" not in repr(cases(exercise)[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 import pytest
@@ -158,11 +157,9 @@ def test_no_more_than_a_mebibyte_is_asked_for_at_once() -> None:
 def test_an_empty_frame_is_not_waited_for() -> None:
     """Its head is no JSON, and there is nothing to read."""
     connection = Connection([LENGTHS.pack(0, 0)])
-    with pytest.raises(WireError, match="is not JSON") as caught:
+    with pytest.raises(WireError, match="is not JSON"):
         receive(connection)
     assert connection.asked == [8]
-    assert isinstance(caught.value.__cause__, json.JSONDecodeError)
-    assert caught.value.__cause__.doc == ""
 
 
 @pytest.mark.parametrize(
