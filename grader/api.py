@@ -75,7 +75,7 @@ def grade_class(
         regrade: whether to grade also what the store has and what has not changed.
 
     Yields:
-        What became of each submission, as it comes: first those that the store had.
+        The result of each submission, as it comes: first those that the store had.
 
     Raises:
         UsageError: an id, the course, a name or the store is not as it should be, or, once all is graded, a result

@@ -1,4 +1,4 @@
-"""What became of a class: collected as it comes, bound into a gradebook, and written to the output folder."""
+"""The results of a class, collected as they come, and the gradebook that is made and written of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = "gradebook"
 
 @dataclass
 class Results:
-    """What became of each submission, by its name."""
+    """The results so far, by the submission's name."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Results:
     _interner: Interner = field(default_factory=Interner)
 
     def add(self, result: TaskResult) -> None:
-        """Take in what became of one more."""
+        """Take in one more result."""
         self.rows[result.name] = result.row
         self.entries[result.name] = self._interner(result.entry)
         self.kept += result.kept
@@ -56,7 +56,7 @@ class Group:
 
     @cached_property
     def join(self) -> Join:
-        """Whose each submission is."""
+        """Which student each submission belongs to."""
         return roster.join(self.students, self.found)
 
     @property
@@ -68,7 +68,7 @@ class Group:
         """The lines of a gradebook: the roster in its own order, then whoever is on none of its lines.
 
         Args:
-            entries: what became of each submission, by name.
+            entries: the result of each submission, by name.
         """
         submissions = self.join.submissions
         for student in self.students:

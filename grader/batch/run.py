@@ -90,7 +90,7 @@ class ClassRun:
         return len(self.items)
 
     def __iter__(self) -> Iterator[TaskResult]:
-        """What became of each submission.
+        """The result of each submission.
 
         Raises:
             IsolationError: no box can be opened.

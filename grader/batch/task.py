@@ -50,7 +50,7 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of a submission.
+    """The result of one submission.
 
     Args:
         name: the submission's.
@@ -114,7 +114,7 @@ class Executor(Protocol):
             tasks: taken one by one, a few more than there are workers at a time.
 
         Yields:
-            What became of each, in whatever order.
+            The result of each, in whatever order.
 
         Raises:
             IsolationError: no box can be opened.

@@ -17,7 +17,7 @@ DOUBLE = "the answer is float64, its inputs float32: it is taken as it is"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one answer.
+    """The verdict on one answer.
 
     Args:
         outcome: one of those in docs/design.md, 2.4.

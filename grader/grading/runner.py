@@ -257,7 +257,7 @@ def _unanswerable(exercise: Exercise, name: str, stub: Stub | None, source: Sour
     allowed = exercise.may_ask(name)
     for parameter in stub.parameters or ():
         if parameter.required and parameter.name not in allowed:
-            message = f"{name} asks for `{parameter.name}`, which is not handed out"
+            message = f"{name} asks for `{parameter.name}`, which it cannot have"
             message += did_you_mean(parameter.name, allowed)
             return Failed(Outcome.ERROR, message, StudentError("UnknownParameter", message, stub.line, ()))
     return None

@@ -218,7 +218,7 @@ class _Run:
 
     @property
     def _taken(self) -> int:
-        """How many batches it took; of one that was stopped, as many as it tells losses of."""
+        """How many batches it took. Of a training that was stopped, those whose losses it returned."""
         taken = min(self._called.taken or 0, self._oracle.descent.steps)
         own = self._oracle.noted(self._called)
         # Who has looked at the last batch beforehand has taken them all, and made no step.

@@ -191,7 +191,7 @@ class Question:
     Args:
         known: what is known about its exercise.
         ask: its name, such as ``dprobs``.
-        tried: the stub's calls and what became of them.
+        tried: the stub's calls and the verdicts on them.
     """
 
     known: Knowledge

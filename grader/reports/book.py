@@ -39,7 +39,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Mark:
-    """What became of one gradient, and where it stands in the scorecard's page."""
+    """The outcome of one gradient, and where it stands in the scorecard's page."""
 
     outcome: Outcome
     mistake: Mistake | None

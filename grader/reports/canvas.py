@@ -93,7 +93,7 @@ class _Export:
         return cls(context, sheet, next((row for row, first in enumerate(firsts) if POSSIBLE in first), None))
 
     def match(self, scorecards: Sequence[Scorecard]) -> Matches:
-        """Whose each row is."""
+        """Find the student of each row."""
         sheet, header = self.sheet, self.sheet.row(0)
         students = [row for row in range(1, len(sheet)) if row != self.possible and any(sheet.row(row))]
         people = {row: _person(dict(zip(header, sheet.row(row), strict=False))) for row in students}

@@ -106,7 +106,7 @@ class _Export:
         return cls(context, sheet)
 
     def match(self, scorecards: Sequence[Scorecard]) -> Matches:
-        """Whose each row is."""
+        """Find the student of each row."""
         sheet, titles = self.sheet, _titles(self.sheet.row(0))
         rows = [row for row in range(1, len(sheet)) if any(sheet.row(row))]
         people = {row: _person(dict(zip(titles, sheet.row(row), strict=False))) for row in rows}

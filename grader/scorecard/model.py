@@ -23,7 +23,7 @@ SCHEMA_ID = "scorecard/v1"
 
 
 class Outcome(StrEnum):
-    """What became of one gradient. Only ``exact`` and ``close`` score (docs/design.md, 2.4)."""
+    """The outcome of one gradient. Only ``exact`` and ``close`` score (docs/design.md, 2.4)."""
 
     EXACT = "exact"
     CLOSE = "close"

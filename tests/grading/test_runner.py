@@ -333,12 +333,12 @@ def test_a_missing_function_is_said_to_be(scene: Scene, ask: Ask) -> None:
 
 def test_a_parameter_that_is_not_handed_out(scene: Scene, ask: Ask) -> None:
     scene.loads = [({"dy": stub("dy", "y", "yy"), "dx": stub("dx", "zebra")}, None, None)] * 2
-    message = "dy asks for `yy`, which is not handed out; did you mean `y`?"
+    message = "dy asks for `yy`, which it cannot have; did you mean `y`?"
     failed = Failed(Outcome.ERROR, message, StudentError("UnknownParameter", message, 3, ()))
     assert ask("dy").failed == failed
     found = ask("dx").failed
     assert found is not None
-    assert found.message == "dx asks for `zebra`, which is not handed out"
+    assert found.message == "dx asks for `zebra`, which it cannot have"
     assert not any("call" in str(entry) for entry in scene.log)
 
 
