@@ -60,12 +60,12 @@ class Terminal:
         os.close(self._theirs)
 
     def expect(self, text: str) -> str:
-        """What is printed until a text is there, without escapes."""
+        """What is printed until a text is there, without escapes, on one line wherever it was broken."""
         deadline = time.monotonic() + PATIENCE_S
         start = len(self.raw)
-        while text not in ESCAPES.sub("", self.raw[start:]):
+        while text not in (found := " ".join(ESCAPES.sub("", self.raw[start:]).split())):
             assert self._read(deadline), f"expected {text!r}, found {self.raw[start:]!r}"
-        return ESCAPES.sub("", self.raw[start:])
+        return found
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal to all that run here, as a terminal does; return the exit status."""
