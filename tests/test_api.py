@@ -268,7 +268,7 @@ def test_a_run_that_fails_holds_no_submission(folder: Path, tmp_path: Path) -> N
         next(run)
         (tmp_path / "out" / "ben.json").mkdir()
         with pytest.raises(grader.UsageError, match="cannot be written") as caught:
-            next(run)
+            list(run)
     for name in ("ada", "ben"):
         with store.claim(name, wait=False) as held:
             assert held, caught

@@ -100,9 +100,9 @@ class Grading:
 
     def _check(self, wanted: Reports | None, submissions: int) -> None:
         """Refuse what cannot end well, before the work begins."""
-        exercises = self.prepared.exercises
         if wanted is not None:
-            titles = {exercise.id: exercise.title for exercise in exercises}
+            # To read the exercises takes an import of torch, which boxes should be at already.
+            titles = {exercise.id: exercise.title for exercise in self.prepared.exercises}
             wanted.check(submissions, titles, self.output.out)
 
     def _one(self, found: Found) -> int:

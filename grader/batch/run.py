@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from grader.batch.executors import DEFAULT, open_executor
@@ -55,11 +54,12 @@ class Item:
         if isinstance(one, Submission):
             return cls(one.name, one.path, lambda: one)
         if isinstance(one, Found):
-            return cls(one.name, one.path, partial(one.read, prepared.course.ids, prepared.ids))
+            # Read late: to know the exercises takes an import of torch, which boxes should be at already.
+            return cls(one.name, one.path, lambda: one.read(prepared.course.ids, prepared.ids))
         path = Path(one)
         if not os.path.lexists(path):
             raise SubmissionError(f"{path}: no such file or folder")
-        return cls(name_of(path), path, partial(Submission.from_path, path, prepared.course, prepared.ids))
+        return cls(name_of(path), path, lambda: Submission.from_path(path, prepared.course, prepared.ids))
 
 
 @dataclass

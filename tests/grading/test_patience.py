@@ -15,9 +15,9 @@ from grader.checks.compare import Verdict
 from grader.course.course import Course
 from grader.course.settings import Settings
 from grader.grading import runner as runner_module
-from grader.grading.judge import prepare_suites
 from grader.grading.patience import FLOOR_S, LOADING_S, TIMES_THE_REFERENCE, Patience
 from grader.grading.runner import FunctionResult, Runner
+from grader.grading.suites import prepare_suites
 from grader.sandbox.answers import Failed, Stub
 from grader.sandbox.box import BoxDied, Took
 from grader.sandbox.process import Limits
