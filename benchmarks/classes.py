@@ -34,7 +34,7 @@ def whole(folder: Path, count: int) -> Path:
 
 
 def varied(folder: Path, count: int, seed: int = 1) -> Path:
-    """A class in which everybody is right, each in a way of their own: any of the stored right stubs."""
+    """A class in which everybody is right in their own way: any of the stored right stubs."""
     rng = random.Random(seed)
     stubs: dict[str, dict[str, list[str]]] = {name: {} for name in EXERCISES}
     for cell in _cells("right"):
@@ -55,7 +55,7 @@ def mixed(folder: Path, count: int, seed: int = 1, *, without: str = "") -> Path
     Args:
         folder: where it is laid out.
         count: how many there are in it.
-        seed: who is what.
+        seed: decides which kind each submission is.
         without: a kind that is left out; the others are the same as with it.
     """
     rng = random.Random(seed)
@@ -81,7 +81,7 @@ def _copy(sample: str, place: Path) -> None:
 
 
 def _changes(kind: str, rng: random.Random) -> Iterator[str]:
-    """What is put after a right submission: functions defined once more replace the first."""
+    """Text to append to a right submission: functions that are defined again replace the first."""
     if kind in ("right", "wrong"):
         cells = [cell for cell in _cells(kind) if cell.exercise == EXERCISES[0]]
         quick = [cell for cell in cells if cell.outcome not in ("timed_out", "out_of_memory")]

@@ -38,7 +38,7 @@ zygote.main(int(sys.argv[1]))
 
 
 class Patient(Zygote):
-    """A zygote that is let end by itself, so that the processor time of its boxes is accounted for."""
+    """A zygote that may end by itself, so that the system counts the processor time of its boxes."""
 
     def close(self) -> None:
         """Give up the spare box, and wait for the zygote to end."""
@@ -102,7 +102,7 @@ def memory_growth(work: Work, count: int) -> tuple[float, float]:
 
 
 def _family_mib(pid: int) -> float:
-    """Memory of a process and its children that is theirs alone, MiB."""
+    """Memory that only a process and its children use, MiB."""
     total = 0
     for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
         owner = status.parent.name

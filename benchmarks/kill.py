@@ -1,4 +1,4 @@
-"""Kills a class's run at random moments, with SIGKILL, and looks whether anything is lost, torn or done twice.
+"""Kill a class's run at random moments with SIGKILL, and check that nothing is lost, torn or done twice.
 
 python benchmarks/kill.py [--kills N] [--students N] [--seed N]
 """
@@ -66,7 +66,7 @@ def kill_once(folder: Path, out: Path, rng: random.Random, left: int) -> None:
 
 
 def rows(*, kills: int, students: int, seed: int) -> list[tuple[str, str]]:
-    """What became of a class whose run was killed so often."""
+    """Kill a class's run so many times, and return what was found afterwards."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)

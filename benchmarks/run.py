@@ -36,7 +36,7 @@ Rows = list[tuple[str, str]]
 
 
 def measured(name: str, *, quick: bool) -> Rows:
-    """One section's figures; a section that fails says so and leaves the others be."""
+    """Return one section's figures; a section that fails says so, and the others go on."""
     started = time.perf_counter()
     try:
         rows: Rows = import_module(name).rows(quick=quick)
@@ -53,7 +53,7 @@ def table(title: str, rows: Rows) -> str:
 
 
 def machine(*, quick: bool) -> str:
-    """What was measured on."""
+    """The machine that was measured on."""
     cores = len(os.sched_getaffinity(0))
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     size = "quick run, small samples" if quick else "full run"

@@ -2,7 +2,7 @@
 
 python benchmarks/stages.py [--quick]
 
-Wall-clock of one worker on alice's work: what a box takes is waiting here, with whatever else the machine does.
+Wall-clock time of one worker on alice's work. Waiting for a box counts, as does whatever else the machine does.
 """
 
 from __future__ import annotations

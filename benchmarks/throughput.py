@@ -118,7 +118,7 @@ def _resident_mb(pid: int) -> float:
 
 def side_by_side(run: Callable[[int], object], count: int) -> float:
     """Submissions a second when as many processes run at a time as there are processors."""
-    run(0)  # what is compiled or cached once is not what this is about
+    run(0)  # leave out what is compiled or cached only once
     started = time.perf_counter()
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(run, range(1, count + 1)))
@@ -197,7 +197,7 @@ def otter_rate(count: int) -> float:
 
 
 def _run(*words: str | Path, **options: Any) -> None:
-    """Run a command and keep what it prints to itself.
+    """Run a command and hide what it prints.
 
     Raises:
         subprocess.SubprocessError: it fails, or takes longer than its ``timeout``.

@@ -1,9 +1,9 @@
-"""What a save costs the one who watches: from the file to what is drawn, in processor and in wall-clock time.
+"""What a save costs someone who watches: from the file to the drawn result, in processor and wall-clock time.
 
 python benchmarks/watch.py [--quick]
 
-The same desk takes save after save, as in one sitting; every save differs from the one before. Processor time is
-that of the judge, of the boxes' parent and of all boxes, so that it says the same on a busy machine.
+One engine grades save after save, as while somebody works. Every save differs from the one before. Processor time
+is that of the judge, of the boxes' parent and of all boxes, so that it says the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from grader.submissions import submission
 EX1, EX4 = "ex1_step_by_step", "ex4_training"
 TICKS = os.sysconf("SC_CLK_TCK")
 NUMBERS = itertools.count(1)
-"""No save is like any other, be it another sitting's: one that is remembered costs less."""
+"""Makes every save of this run differ from all others: one that is remembered costs less."""
 
 EDITED = re.compile(r"^def dnorm_logits\(.*\):\n", re.M)
 
@@ -42,7 +42,7 @@ sys.path.insert(0, str(classes.ROOT))
 
 
 def sample(who: str, name: str = EX1) -> str:
-    """What one of the samples has handed in."""
+    """Return a file of one of the sample submissions."""
     return (classes.ROOT / f"submissions/{who}/{name}.py").read_text("utf-8")
 
 
@@ -83,7 +83,7 @@ class Cost:
 
 
 class Student:
-    """One person at a desk, who saves again and again."""
+    """One person who saves again and again."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
@@ -95,13 +95,13 @@ class Student:
         """Save a file, and have it graded and drawn."""
         (self.folder / name).write_bytes(content)
         for suite in self.engine.judge.suites:
-            suite.cache.forget()  # what one has just written comes back for the first time
+            suite.cache.forget()  # the judge sees what was just written for the first time
         work = submission.read(self.folder, self.engine.ids)
         self.last = play(self.engine, work, self.last)
         self._console.print(screen.page(self.last, "12:00:00"))
 
     def cost(self, name: str, contents: Iterator[bytes], count: int) -> Cost:
-        """What one of so many saves costs, after some that warm up; of the wall-clock times, the median."""
+        """Return the cost of one save, after some to warm up; the median of the wall-clock times."""
         for _ in range(3):
             self.save(name, next(contents))
         walls = []
@@ -172,7 +172,7 @@ def rows(*, quick: bool) -> list[tuple[str, str]]:
     found = []
     with tempfile.TemporaryDirectory() as room, Engine(course, reuse=True) as engine:
         for number, (label, name, text, edits) in enumerate(box_plans):
-            folder = Path(room, f"sitting{number}")
+            folder = Path(room, f"work{number}")
             folder.mkdir()
             if "beside" in label:
                 (folder / f"{EX4}.py").write_text(sample("alice", EX4))

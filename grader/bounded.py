@@ -1,4 +1,4 @@
-"""A dict of bounded size: what was put in last is kept, what came first goes."""
+"""A dict of bounded size that drops its oldest items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 LIMIT = 256
-"""Students ask for a stub's parameters in a few ways, so this holds all of them; hostile ones in any number."""
+"""Enough for the few ways in which students write a stub's parameters; hostile ones may try any number."""
 
 
 def one(key: Any, value: Any) -> int:
@@ -35,7 +35,7 @@ class BoundedDict(dict[Key, Value]):
         self._held = 0
 
     def once(self, key: Key, make: Callable[[], Value]) -> Value:
-        """The value kept under a key; made, and kept, where there is none."""
+        """Return the value kept under a key; make and keep one if there is none."""
         if key in self:
             return self[key]
         made = self[key] = make()

@@ -1,21 +1,21 @@
-"""One tree of exceptions: operators' faults and our own. A student's fault is data, never raised."""
+"""One tree of exceptions: wrong use, and the grader's own failures. A student's fault is data, never raised."""
 
 
 class GraderError(Exception):
     """The root of everything this package raises on purpose.
 
-    ``exit_status`` is what the command line makes of it (docs/design.md, 2.6: 2 an operator's fault, 3 our own).
+    ``exit_status`` is the command line's exit status for it (docs/design.md, 2.6: 2 wrong use, 3 our own failure).
     """
 
     exit_status = 3
 
 
 class UsageError(GraderError):
-    """Something that whoever asked can mend: a path, a setting, a course.
+    """Wrong use that the caller can mend: a path, a setting, a course.
 
     Args:
         message: what is wrong, what was expected, and what was found.
-        setting: the setting it is about, where it is about one; the text begins with it.
+        setting: the setting it is about, if any; the text begins with its name.
     """
 
     exit_status = 2
@@ -30,7 +30,7 @@ class CourseError(UsageError):
 
 
 class SubmissionError(UsageError):
-    """A path holds nothing that could be graded."""
+    """A path holds nothing that can be graded."""
 
 
 class InternalError(GraderError):

@@ -1,7 +1,8 @@
-"""What other packages add to the grader: found by their entry points, loaded when it is needed.
+"""Load what other packages add to the grader: found by entry points, loaded when needed.
 
 A package declares, say, ``[project.entry-points."backprop_grader.reports"]`` with ``latex = "my_package.latex"``.
-What such an object has to offer is told where its kind is used: ``reports``, ``hints``, ``layers``, ``executors``.
+The package that uses a kind (``reports``, ``hints``, ``layers``, ``executors``) says what such
+an object must offer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def added(kind: str, broken: Callable[[str, PluginError], Any] | None = None) ->
 
     Args:
         kind: ``reports``, ``hints``, ``layers`` or ``executors``.
-        broken: makes what stands in for an object that cannot be loaded, of its entry point's name and the error.
+        broken: makes a stand-in for an object that cannot be loaded, from its entry point's name and the error.
 
     Returns:
         The objects by their entry points' names, sorted by name.
@@ -42,7 +43,7 @@ def added(kind: str, broken: Callable[[str, PluginError], Any] | None = None) ->
 
 
 def unusable(kind: str, name: str, why: str) -> PluginError:
-    """The error that what an entry point leads to is not what its kind has to offer."""
+    """Return the error for an entry point whose object does not offer what its kind must."""
     return PluginError(f"the entry point {name!r} of the group {GROUP}.{kind} cannot be used: {why}")
 
 

@@ -76,7 +76,7 @@ class Desk:
 
     @property
     def judge(self) -> Judge:
-        """The judge at this desk."""
+        """The judge that grades."""
         return self._judge
 
     def grade(self, files: dict[str, str | bytes]) -> Scorecard:
@@ -100,7 +100,7 @@ class Desk:
 
 @pytest.fixture
 def desk(judge: Judge, tmp_path: Path) -> Desk:
-    """A desk of one's own."""
+    """Grade files in a folder of this test's own."""
     folder = tmp_path / "student"
     folder.mkdir()
     return Desk(judge, folder)

@@ -1,4 +1,4 @@
-"""A memory holds what came last, as much of it as fits."""
+"""A bounded dict holds the latest items, as many as fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test that wants something is skipped without it, and fails where nothing may be wanting."""
+"""A test that needs a tool is skipped without it, and fails if skips are not allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instructor's self-check: is the course sound, and would a mistake be seen?"""
+"""The instructor's self-check: is the course sound, and would the grader notice a mistake?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECIDES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing an audit looked at: whether it is sound, or just worth knowing (``ok`` is None)."""
+    """One finding of an audit: whether it is sound; ``ok`` is None if it is only worth knowing."""
 
     exercise: str
     subject: str

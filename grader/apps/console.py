@@ -1,4 +1,4 @@
-"""The three streams of a command: never a traceback for what they cannot take, and never another result."""
+"""A command's standard streams. None changes a result, or shows a traceback, if it is closed or full."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ STREAMS = (0, 1, 2)
 def ready() -> None:
     """Make the standard streams take whatever is written to them.
 
-    One that is closed leads nowhere, so that no file that is opened later gets its number and what was meant for
-    it. A character that an encoding lacks is written as an escape.
+    A closed one is replaced by the null device, so that no file that is opened later gets its number and its
+    text. A character that an encoding lacks is written as an escape.
     """
     for number in STREAMS:
         try:
@@ -40,7 +40,7 @@ def _tolerant(stream: TextIO | None, number: int) -> TextIO:
 
 
 def say(text: str = "", *, nl: bool = True) -> None:
-    """Print on the standard output; where nobody reads it any more, or nothing fits, go on in silence."""
+    """Print on the standard output; go on in silence if it is closed or full."""
     try:
         click.echo(text, nl=nl)
     except OSError:
@@ -48,7 +48,7 @@ def say(text: str = "", *, nl: bool = True) -> None:
 
 
 def tell(text: str) -> None:
-    """Print a line on the standard error, in front of which stands the command's name."""
+    """Print a line on the standard error, after the command's name."""
     try:
         click.echo(f"grade: {' '.join(text.split())}", err=True)
     except OSError:
@@ -56,7 +56,7 @@ def tell(text: str) -> None:
 
 
 def close() -> None:
-    """Write what is still to be written; Python itself would end with another status where it cannot."""
+    """Flush the streams; Python itself would end with another exit status if that failed."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -65,7 +65,7 @@ def close() -> None:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let all that is written to a stream from now on go nowhere."""
+    """Send all that is written to a stream from now on to the null device."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

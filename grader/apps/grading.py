@@ -1,4 +1,4 @@
-"""``grade PATH...``: one submission in this process, or a class in others; and all that is written of it."""
+"""``grade PATH...``: grade one submission in this process, or a class in workers, and write the results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Grading:
         output: OutputOptions,
         of_class: ClassOptions,
     ) -> Grading:
-        """What the command line says.
+        """Read the request off the command line's options.
 
         Raises:
             CourseError: the course is not there.
@@ -106,7 +106,7 @@ class Grading:
             wanted.check(submissions, titles, self.output.out)
 
     def _one(self, found: Found) -> int:
-        """Grade one submission in this process, as a student at a desk does."""
+        """Grade one submission in this process, as a student does with their own work."""
         from grader.batch.atomic_files import writable_folder
         from grader.batch.store import ResultStore
         from grader.grading.engine import Engine
@@ -187,7 +187,7 @@ def _print_json(store: ResultStore, names: Sequence[str]) -> None:
 
 
 def _students(path: Path | None) -> tuple[Student, ...]:
-    """Who is in the class, nobody where there is no roster."""
+    """Return the students on the roster; none without a roster."""
     if path is None:
         return ()
     from grader.batch import roster
@@ -197,7 +197,7 @@ def _students(path: Path | None) -> tuple[Student, ...]:
 
 def _group(layout: Layout, students: Sequence[Student]) -> Group:
     """Whose work is graded."""
-    from grader.batch.gradebook import Group  # a desk has no use for it
+    from grader.batch.gradebook import Group  # a single submission does not need it
 
     return Group(layout.found, students)
 

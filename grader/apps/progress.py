@@ -1,4 +1,4 @@
-"""A bar for whoever watches a class being graded: done, failed, rate, time left."""
+"""A class's progress bar: done, failed, rate, time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def watched(run: Iterable[TaskResult], total: int) -> Iterator[TaskResult]:
-    """A class's results as they come, with a bar on a terminal's standard error and nothing on a pipe.
+    """Yield a class's results as they come; show a bar on standard error if that is a terminal.
 
     Args:
         run: the results.

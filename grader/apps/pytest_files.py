@@ -1,4 +1,4 @@
-"""Which files are a submission's, among all that pytest comes across; to say no to one is quick.
+"""Decide which of the files that pytest comes across belong to a submission; saying no is quick.
 
 * A Python file named after an exercise of the course in force is that exercise's.
 * A notebook, or a script in the lecture's style, answers the exercises that have no such file beside it. It is
@@ -61,7 +61,7 @@ class PytestSubmission:
 
 @dataclass(frozen=True)
 class Requested:
-    """What whoever runs pytest has asked for.
+    """What pytest was asked for.
 
     Args:
         file: this very file, and nobody else knows what to do with it.

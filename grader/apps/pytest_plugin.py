@@ -8,9 +8,9 @@ is ever collected, and nobody's other tests notice this plugin.
 
 A submission's file is never imported here, neither by this plugin nor by pytest's own collectors: the judge
 sends its text to a box. Pytest itself, however, runs a ``conftest.py`` wherever it finds one. So this is for
-one's own work at one's own desk; to grade the work of others there is ``grade``.
+one's own work on one's own machine; grade the work of others with ``grade``.
 
-What becomes of an outcome:
+How an outcome is shown:
 
 * it scores: passed; what the judge noted is in the section "notes";
 * anything else, ``missing`` included: failed. A gradient still to be written is no reason to skip: an empty
@@ -61,11 +61,11 @@ def pytest_collect_file(
     return others
 
 
-@pytest.hookimpl(wrapper=True, optionalhook=True)  # pytest 7 has no such hook, and must not stumble over it
+@pytest.hookimpl(wrapper=True, optionalhook=True)  # pytest 7 has no such hook, and would refuse it otherwise
 def pytest_collect_directory(
     path: Path, parent: pytest.Collector
 ) -> Generator[None, pytest.Collector | None, pytest.Collector | None]:
-    """Take a submission's folder for a plain one: pytest would import the ``__init__.py`` of a package."""
+    """Treat a submission's folder as a plain one: pytest would import the ``__init__.py`` of a package."""
     from grader.apps.pytest_files import is_submission
 
     found = yield
@@ -188,7 +188,7 @@ class GradientItem(pytest.Item):
             self.add_report_section("call", "notes", "\n".join(gradient.notes))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Why the point was lost, in the student's terms; the grader's own frames are none of theirs."""
+        """Say why the point was lost, without the grader's own frames."""
         if isinstance(excinfo.value, PointLost):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
@@ -233,7 +233,7 @@ class GradientItem(pytest.Item):
 
 
 class Graders:
-    """What a session grades with: an engine for each course, and every file's results once they are known."""
+    """The engines of a session, one for each course, and the results of every file graded so far."""
 
     def __init__(self, items: Iterable[pytest.Item]) -> None:
         self._wanted = [item for item in items if isinstance(item, GradientItem)]
@@ -271,7 +271,7 @@ class Graders:
         return engine
 
     def _opened(self, course: Course) -> Engine | GraderError:
-        """An engine, or what keeps one from being opened: it is not tried again for each gradient."""
+        """An engine, or the error that kept it from opening, so that it is not tried again for each gradient."""
         ids = sorted({item.exercise for item in self._wanted if item.file.claim.course == course})
         # A project's warning filters are about its own code, not about what torch does when it is imported.
         from grader.apps.process import quick_start

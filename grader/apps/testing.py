@@ -1,4 +1,4 @@
-"""``grade test PATH...``: pytest over submissions, which takes no file of theirs for a part of itself."""
+"""``grade test PATH...``: run pytest on submissions without importing any of their files."""
 
 from __future__ import annotations
 

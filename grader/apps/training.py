@@ -37,7 +37,7 @@ class Training:
 
     @classmethod
     def of(cls, course: Course, settings: Settings, out: Path, isolation: str) -> Training:
-        """What the command line says."""
+        """Read the request off the command line's options."""
         return cls(PreparedCourse(course, (), settings), out, isolation)
 
     def run(self, path: Path, *, steps: int, exercise: str | None, time_limit_s: float | None) -> int:
@@ -68,7 +68,7 @@ class Training:
             return self._train(trainer, submission)
 
     def _train(self, trainer: Trainer, submission: Submission) -> int:
-        """What was graded is kept before the training begins."""
+        """Keep the graded result before the training begins."""
         prepared, store, colour = self.prepared, ResultStore(self.out), sys.stdout.isatty()
         with quick_start():
             engine = Engine(prepared.course, (), prepared.settings, isolation=self.isolation)

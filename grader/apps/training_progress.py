@@ -1,4 +1,4 @@
-"""A bar for whoever watches a training: loss, steps a second, time left, and a way to stop it."""
+"""A training's progress bar: loss, steps a second, time left, and a way to stop it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _show(moment: Moment, stop: Stop, bar: Progress, task: TaskID) -> bool:
 
 @contextmanager
 def _interrupts(stop: Stop) -> Iterator[None]:
-    """Have Ctrl-C ask for a stop; where there is no terminal to press it at, leave everything as it is."""
+    """Have Ctrl-C ask for a stop; change nothing without a terminal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

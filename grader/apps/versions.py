@@ -1,4 +1,4 @@
-"""Which versions of torch the grader was tried with: another may hold surprises, and is told of at once."""
+"""Which versions of torch the grader was tried with. Another may behave differently, so a command warns of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OLDEST, NEWEST = (2, 4), (2, 13)
 
 
 def untried() -> str | None:
-    """A sentence on the torch that is installed, None where it is one that was tried."""
+    """Return a warning about the installed torch; None if this version was tried."""
     try:
         found = version("torch")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
 """A class: executors and their workers, the results that are kept, the gradebook, and the delivery of reports.
 
-What becomes of one submission is decided in ``grader.grading``; what a report looks like in ``grader.reports``.
+One submission is graded in ``grader.grading``, not here; ``grader.reports`` decides what a report looks like.
 """

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Write files so that a reader finds a whole file or none."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from grader.errors import UsageError
 
 
 def encoded(text: str) -> bytes:
-    """A text as it is written; what has no UTF-8 form, as a lone surrogate in a file's name, is replaced."""
+    """Encode a text as UTF-8; replace what has no UTF-8 form, such as a lone surrogate in a file's name."""
     return text.encode("utf-8", "replace")
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it: beside its place first, then moved there.
+    """Write a file to a temporary name in the same folder, then move it, so that nobody sees half of it.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -35,7 +35,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def writable_folder(path: Path) -> None:
-    """Make a folder that will be written to, before the work begins whose result goes there.
+    """Make the folder for results, and check that it can be written, before the work begins.
 
     Raises:
         UsageError: it cannot be made or written.

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 
 def cores() -> int:
-    """How many processors this process may use."""
-    # Windows and macOS do not tell apart those that it may and those that there are.
+    """Return how many processors this process may use."""
+    # Windows and macOS do not say which processors a process may use: count all of them.
     return len(_usable()) or os.cpu_count() or 1
 
 
 def _usable() -> tuple[int, ...]:
-    """The processors this process may use, none where the system does not tell."""
+    """Return the processors this process may use; none if the system does not say."""
     return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
 
@@ -31,14 +31,14 @@ class CpuPin:
     processor: int | None = None
 
     def take(self) -> None:
-        """Keep this process, and what it starts from now on, to the processor."""
+        """Bind this process, and all processes it starts from now on, to the processor."""
         if self.processor is not None:
             with suppress(OSError):  # it may have been taken away meanwhile, and any other will do
                 os.sched_setaffinity(0, {self.processor})
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Keep what is started meanwhile to the processor, and this process no longer than that."""
+        """Bind this process to the processor for a while; what it starts meanwhile stays bound."""
         before = _usable()
         self.take()
         try:
@@ -52,9 +52,9 @@ ANYWHERE = CpuPin()
 
 
 def seats(jobs: int) -> tuple[CpuPin, ...]:
-    """A seat for each of some workers: a processor each where that uses all of them, else the system sees to it.
+    """Return a pin for each worker: a processor each if that uses all of them; otherwise the system chooses.
 
-    Where a processor is left over, it makes the next box while a worker is busy.
+    A processor that is left over makes the next box while a worker is busy.
     """
     usable = _usable()
     return tuple(map(CpuPin, usable)) if jobs == len(usable) else (ANYWHERE,) * jobs

@@ -49,7 +49,7 @@ class Request:
         return cls(kinds()[name], Path(path))
 
     def check(self, submissions: int, titles: Mapping[str, str], context: ReportContext, out: Path) -> None:
-        """Find what would keep the report from being delivered, as far as that is known before grading.
+        """Check, before grading, whether the report can be delivered, as far as that is known by then.
 
         Args:
             submissions: how many there are.
@@ -86,7 +86,7 @@ class Request:
             write_whole(self.path, self._bytes(text, context))
 
     def _bytes(self, text: str, context: ReportContext) -> bytes:
-        # An export is in whatever encoding it is: what _text could not read of it stays the bytes it was.
+        # An export may have any encoding: bytes that _text could not decode are written back unchanged.
         export = "gradebook" in self.kind.uses and context.gradebook is not None
         return text.encode("utf-8", "surrogateescape") if export else encoded(text)
 
@@ -108,10 +108,10 @@ class Delivery:
     closing: str
 
     def warnings(self) -> tuple[str, ...]:
-        """What the person who asked should be told."""
+        """What to tell the person who asked for the reports."""
         found: list[str] = []
         for request in self.requests:
-            with suppress(ReportError):  # what cannot be made is told when it is delivered
+            with suppress(ReportError):  # a report that cannot be made says so when it is delivered
                 found += request.kind.warnings(self.scorecards, self.context)
         return tuple(found)
 
@@ -121,10 +121,10 @@ class Delivery:
         return self.closing + "".join(spoken)
 
     def deliver(self) -> None:
-        """Deliver every report, also where one before it cannot be.
+        """Deliver every report, even after one that cannot be delivered.
 
         Raises:
-            UsageError, InternalError: some could not, and why each of them.
+            UsageError, InternalError: some reports failed; the message says why each of them did.
         """
         trouble: list[GraderError] = []
         for request in self.requests:
@@ -165,7 +165,7 @@ class Reports:
     def read(
         cls, words: Iterable[str], assignment: str | None, exported: Path | None, commit_time: datetime | None
     ) -> Reports:
-        """The reports asked for in words.
+        """Parse the reports that were asked for.
 
         Raises:
             UsageError: one of them is not ``KIND=PATH``, two go to one path, none uses what is given
@@ -182,11 +182,11 @@ class Reports:
 
     @property
     def spoken(self) -> tuple[str, ...]:
-        """The kinds of those that print, too."""
+        """The kinds of the reports that also print."""
         return tuple(request.kind.name for request in self.requests if request.kind.speaks)
 
     def check(self, submissions: int, titles: Mapping[str, str], out: Path) -> None:
-        """Find what would keep reports from being delivered, before the work begins that they are on.
+        """Check, before grading, whether all reports can be delivered.
 
         Args:
             submissions: how many there are.
@@ -194,7 +194,7 @@ class Reports:
             out: the folder of the scorecards, which need not be there yet.
 
         Raises:
-            UsageError: what was found, all of it.
+            UsageError: some cannot; the message lists every reason.
         """
         trouble: list[UsageError] = []
         for request in self.requests:
@@ -222,7 +222,7 @@ class Reports:
         return Delivery(self.requests, cards, context, self.closing)
 
     def _context(self) -> ReportContext:
-        """What is known before anything is graded."""
+        """Return the part of the context that is known before anything is graded."""
         return ReportContext(
             commit_time=self.commit_time,
             assignment=self.assignment,
@@ -233,7 +233,7 @@ class Reports:
 
 
 def _refuse_one_path(requests: Sequence[Request]) -> None:
-    """Two reports in one file would be none."""
+    """Refuse two reports for one file: the second would overwrite the first."""
     seen: dict[str, Request] = {}
     for request in requests:
         other = seen.setdefault(os.path.realpath(request.path), request)
@@ -243,7 +243,7 @@ def _refuse_one_path(requests: Sequence[Request]) -> None:
 
 
 def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
-    """What is said in vain is most likely said of a report that was forgotten."""
+    """Refuse an option that no report uses: most likely a report was forgotten."""
     for name, value in options.items():
         if value is not None and not any(name in request.kind.uses for request in requests):
             users = " or ".join(f"{kind.name}=PATH" for kind in kinds().values() if name in kind.uses)
@@ -252,7 +252,7 @@ def _refuse_unused(requests: Sequence[Request], **options: object) -> None:
 
 
 def folders(paths: Iterable[Path]) -> Mapping[str, str]:
-    """Where each submission's files lie, relative to the working directory; those elsewhere are left out."""
+    """Return where each submission lies, relative to the working directory; leave out those outside it."""
     found = {}
     for path in paths:
         folder = path if path.is_dir() else path.parent
@@ -263,7 +263,7 @@ def folders(paths: Iterable[Path]) -> Mapping[str, str]:
 
 
 def known_as(group: Group) -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    """What each who handed in a submission is known as: what its archive tells, joined with the roster."""
+    """Return the names and ids of each submission's students: those in the archive, joined with the roster."""
     people = [[*one.known_as] for one in group.found]
     for student, index in group.join.submissions.items():
         _introduce(people[index], tuple(filter(None, (student.id, student.email, student.name))))
@@ -271,7 +271,7 @@ def known_as(group: Group) -> Mapping[str, tuple[tuple[str, ...], ...]]:
 
 
 def _introduce(people: list[tuple[str, ...]], student: tuple[str, ...]) -> None:
-    """Add a student of the roster to those who handed in a submission, or to what is known of one of them."""
+    """Add a student of the roster to a submission's students, or add their ids to the one they match."""
     keys = {word.casefold() for word in student}
     alone = [0] if len(people) == 1 else []
     same = alone or [i for i, one in enumerate(people) if keys & {word.casefold() for word in one}]
@@ -282,7 +282,7 @@ def _introduce(people: list[tuple[str, ...]], student: tuple[str, ...]) -> None:
 
 
 def _try_out(path: Path, out: Path, *, appends: bool) -> None:
-    """See whether a file could be written, and leave nothing behind."""
+    """Check that a file can be written, and leave nothing behind."""
     try:
         if path.is_dir():
             raise UsageError(f"{path}: expected a file, found a folder")
@@ -305,7 +305,7 @@ def _append(path: Path, text: str) -> None:
 
 
 def _text(path: Path) -> str:
-    """A file's text, every byte kept whatever its encoding, so that it can be written back as it was."""
+    """Read a file as text, and keep every byte whatever its encoding, so that it can be written back."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A class's roster, and whose each submission is."""
+"""A class's roster: who is in the class, and which submission each student handed in."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TITLES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Join:
-    """Who handed in what: the index of each student's submission, and what an operator should know."""
+    """The index of each student's submission, and what an operator should know."""
 
     submissions: Mapping[Student, int]
     notices: tuple[str, ...]
 
 
 def load(path: Path) -> tuple[Student, ...]:
-    """The students in a CSV file with a line of titles: id, name, email; each of them once.
+    """Read the students from a CSV file with a line of titles (id, name, email); each of them once.
 
     Raises:
         UsageError: it cannot be read, has no column that could tell a student, or holds nobody.
@@ -108,12 +108,12 @@ def _notices(
 
 
 def _first(known: Mapping[str, set[int]], student: Student) -> set[int]:
-    """The submissions that fit the strongest of a student's keys that fits any."""
+    """Return the submissions that match the most certain of a student's keys that matches any."""
     return next((known[key] for key in _keys(student) if key in known), set())
 
 
 def _keys(student: Student) -> Iterator[str]:
-    """What a student may be known as, the most certain first."""
+    """Yield the keys that may identify a student, the most certain first."""
     yield from filter(
         None, (_plain(student.id), _plain(student.email), _plain(student.email.partition("@")[0]))
     )
@@ -126,7 +126,7 @@ def _keys_of(found: Found) -> set[str]:
 
 
 def _names(name: str) -> Iterator[str]:
-    """How a name may stand in a folder's: as it is, and its words run together in either order."""
+    """Yield how a name may appear in a folder's name: as it is, or its words run together in either order."""
     last, comma, first = name.partition(",")
     words = _plain(f"{first} {last}" if comma else name).split()
     if words:
@@ -136,7 +136,7 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """A text as it is compared; folders have underscores for blanks."""
+    """Return a text as it is compared; folder names have underscores for blanks."""
     return plain(text.replace("_", " "))
 
 
@@ -156,7 +156,7 @@ def _student(columns: Mapping[str, int], row: Sequence[str]) -> Student:
 
 
 def _is_of_points(row: Sequence[str]) -> bool:
-    """Whether a line of a Canvas export is no student's, but says how many points there are."""
+    """Whether a line of a Canvas export holds the possible points instead of a student."""
     return row[0].strip() == POSSIBLE
 
 

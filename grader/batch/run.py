@@ -1,4 +1,4 @@
-"""The run of a class: what an earlier run graded and nothing has changed of, and what is graded now."""
+"""The run of a class: take over earlier results if nothing they depend on has changed, and grade the rest."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ class ClassRun:
         yield from self._others()
 
     def _others(self) -> Iterator[TaskResult]:
-        """Results that another run has come to meanwhile."""
+        """Yield results that another run has finished meanwhile."""
         while self._found:
             yield self._found.pop()
 
     def _tasks(self, items: Sequence[Item]) -> Iterator[Task]:
-        """Those that no other run is working at; the others are put back for later."""
+        """Yield a task for each item that no other run is grading; put the others back for later."""
         for item in items:
             if self.store is None:
                 yield Task(item.read())
@@ -148,7 +148,7 @@ class ClassRun:
             yield Task(submission)
 
     def _kept(self, item: Item) -> TaskResult | None:
-        """What an earlier run made of a submission, None where it did not or where something has changed."""
+        """Return an earlier run's result of a submission; None if there is none or something has changed."""
         if self.store is None or not self.store.knows(item.name):
             return None
         result = self.store.kept(item.name, self.fingerprint.key(item.read()))
@@ -168,7 +168,7 @@ class ClassRun:
             self._claims.pop(result.name).release()
 
     def check_written(self) -> None:
-        """Say what could not be written, once everything else is done.
+        """Report what could not be written, once everything else is done.
 
         Raises:
             UsageError: something could not.

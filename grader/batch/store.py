@@ -55,7 +55,7 @@ TRAINED = '"training": {'
 """Stands in the JSON of a scorecard with a whole training."""
 
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
-"""What a file system without locks says, as some networks' are: there, two runs at once may do the same work."""
+"""Errors of a file system without locks, such as some network drives: two runs may do the same work there."""
 
 STALE_S = 600
 """A half-written file this old was left by a run that was killed."""
@@ -81,7 +81,7 @@ class Claim:
     lock: BaseFileLock | None
 
     def release(self) -> None:
-        """Hold it no more."""
+        """Release the submission."""
         if self.lock is not None:
             self.lock.release()
 
@@ -111,7 +111,7 @@ class ResultStore:
             _sweep(folder)
 
     def path(self, name: str, suffix: str) -> Path:
-        """Where a submission's file of one format is."""
+        """Return the path of a submission's file of one format."""
         return self.out / _on_disk(f"{stem(name)}{suffix}")
 
     def knows(self, name: str) -> bool:
@@ -181,12 +181,12 @@ class ResultStore:
     def richer(self, scorecard: Scorecard) -> Scorecard:
         """A scorecard with the trainings that the stored one of the same work has, and it lacks.
 
-        To train takes minutes; to grade the same work once more must not cost what came of it.
+        Training takes minutes, so grading the same work once more must not lose its result.
         """
         from grader.reports.context import ReportError
 
         with suppress(OSError, ReportError):
-            # Most have none, and to read a scorecard back takes longer than to find that out.
+            # Most have none, and finding that out is quicker than reading a scorecard back.
             if TRAINED in self.text(scorecard.submission.name):
                 return _with_trainings(scorecard, self.load(scorecard.submission.name))
         return scorecard

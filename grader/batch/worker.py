@@ -56,7 +56,7 @@ class WorkerEngine:
 
     @property
     def isolation(self) -> Isolation:
-        """The layers in force here."""
+        """The isolation layers in force in this worker."""
         return self._engine.isolation
 
     def do(self, task: Task) -> TaskResult:
@@ -72,7 +72,7 @@ class WorkerEngine:
         except (IsolationError, UsageError):
             raise
         except Exception as error:
-            # A bug of ours; the other submissions need not suffer for it. This one is not touched again.
+            # A bug of ours must not end the class. This submission is not touched again.
             logger.exception("failed on the submission %s", task.submission.name)
             return self._refused(task.submission, f"{type(error).__name__}: {error}")
 
@@ -83,7 +83,7 @@ class WorkerEngine:
             except IsolationError as error:
                 logger.warning("opens another engine: %s", error)
                 self._engine = self._opened()
-                _ = self._engine.isolation  # if not even this can be told, the run is over
+                _ = self._engine.isolation  # if not even this can be reported, the run is over
                 excuse = str(error)
         return self._engine.refuse(submission, excuse)
 

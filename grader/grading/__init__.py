@@ -1,4 +1,4 @@
-"""One submission from sandbox to scorecard: the engine, the judge, the plan of who shares a box, and the runner.
+"""One submission from sandbox to scorecard: engine, judge, plan (which functions share a box), runner, training.
 
-Many submissions at once are the business of ``grader.batch``.
+Many submissions at once are graded by ``grader.batch``.
 """

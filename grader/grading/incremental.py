@@ -44,7 +44,7 @@ UNSEEN_PREFIXES = (
 FLEETING = frozenset(
     {Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY, Outcome.CRASHED, Outcome.NOT_RUN, Outcome.GRADER_FAULT}
 )
-"""Outcomes that may be others the next time."""
+"""Outcomes that may differ the next time."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,12 @@ class Reusable:
         )
 
     def gradients(self, exercise: str) -> Mapping[str, Gradient]:
-        """What is known to have become of an exercise's gradients."""
+        """Return the known outcomes of an exercise's gradients."""
         kept = (one for (owner, _), one in self.known.items() if owner == exercise)
         return {gradient.name: gradient for one in kept for gradient in one.gradients}
 
     def descent(self, exercise: str) -> Training | None:
-        """The steps that are known to have been made in an exercise."""
+        """Return the known steps of an exercise that trains."""
         kept = (one.descent for (owner, _), one in self.known.items() if owner == exercise)
         return next((descent for descent in kept if descent is not None), None)
 

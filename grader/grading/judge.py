@@ -60,7 +60,7 @@ class Judge:
         suites: what the exercises are graded with.
         settings: what the operator chose.
         exercises: all of the course, by which a script's derivations are told apart; those graded where empty.
-        memory: how functions did the last time, where one person's work is graded again and again.
+        memory: the last results of functions, where one person's work is graded again and again.
     """
 
     opener: Opener
@@ -93,9 +93,9 @@ class Judge:
             reason: why the grader failed.
         """
         failed = FunctionResult(Failed(Outcome.GRADER_FAULT, reason))
-        heard = {(b.exercise.id, name): failed for b in self.suites for name in b.exercise.stubs}
+        failures = {(b.exercise.id, name): failed for b in self.suites for name in b.exercise.stubs}
         plain = replace(self, memory=None)
-        results = tuple(plain._exercise(suite, None, heard, Reusable()) for suite in self.suites)
+        results = tuple(plain._exercise(suite, None, failures, Reusable()) for suite in self.suites)
         return self._scorecard(submission, results)
 
     def _scorecard(self, submission: Submission, results: tuple[ExerciseResult, ...]) -> Scorecard:
@@ -197,7 +197,7 @@ class Judge:
         )
 
     def _gradient(self, suite: ExerciseSuite, ask: str, result: FunctionResult) -> Gradient:
-        # Some witnesses take a while: they are not asked where the function was not handed in.
+        # Confirming an expected gradient may take long: skip that if the function was not handed in.
         wanted = result.stub is not None or not suite.of_ask(ask).is_costly
         fault = suite.fault(ask) if wanted else None
         if fault is not None:

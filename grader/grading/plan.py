@@ -1,4 +1,4 @@
-"""Which functions share a box, and in which order they are asked: no answer is out before its question.
+"""Which functions share a box, and in which order they are asked: no answer is handed out before its question.
 
 A box is handed the true gradients that its functions ask for. What one function was handed another can find, in
 the same box or, by whatever channel may be left, in a later one. So whatever is graded on the same cases is asked
@@ -8,9 +8,9 @@ in *one order in time*, however many boxes that takes, in which
 * whoever is asked could work out all that has been handed out before from what they may ask for, without coming
   a step nearer to their own answer.
 
-A box that is lost is replaced by one that hears the rest of the same order, so nothing that an earlier box could
-leave behind is of use in it. Exercises that have no such order, or that run under other limits, are drawn cases of
-their own (:func:`case_owners`): what one of them is handed says nothing about the other.
+A box that is lost is replaced by one that is asked the rest of the same order, so nothing that an earlier box
+could leave behind is of use in it. Exercises that have no such order, or that run under other limits, are drawn
+cases of their own (:func:`case_owners`): what one of them is handed says nothing about the other.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def box_plans(suites: Iterable[ExerciseSuite], settings: Settings) -> tuple[BoxP
 
 
 def case_owners(exercises: Iterable[Exercise], settings: Settings) -> Mapping[str, str]:
-    """Whom the cases of each exercise are drawn for, by its id: exercises share cases if they can share a box.
+    """Return, by id, a name for the cases each exercise uses: exercises share cases if they can share a box.
 
     Args:
         exercises: all that are graded together.

@@ -19,7 +19,7 @@ from grader.grading.plan import case_owners
 def prepare_suites(
     course: Course, exercises: Sequence[Exercise], settings: Settings
 ) -> tuple[ExerciseSuite, ...]:
-    """Draw the cases and gather the witnesses of some exercises.
+    """Draw the cases of some exercises, and gather what confirms their expected gradients.
 
     Raises:
         CourseError, UsageError: the course or the word list is broken.

@@ -125,7 +125,7 @@ class Trainer:
         )
 
     def train(self, boxes: Opener, show: Show = lambda moment: True) -> Training:
-        """Train, and say what it came to.
+        """Train, and return the result.
 
         Args:
             boxes: opens the box it runs in.
@@ -180,7 +180,7 @@ def _source(submission: Submission, course: Course, exercise: Exercise) -> Sourc
 
 
 class _Run:
-    """One training: conducts it, and works out what it came to."""
+    """One training: runs it, and works out the result."""
 
     def __init__(self, oracle: DescentOracle, companion: Companion, show: Show) -> None:
         self._oracle = oracle
@@ -193,7 +193,7 @@ class _Run:
         self._seconds = 0.0
 
     def call(self, box: Box, function: str) -> None:
-        """Run the submission's loop; what it comes to, or what it had come to when it broke down, is kept."""
+        """Run the submission's loop; keep its result, or how far it had come when it broke down."""
         started = time.perf_counter()
         watch: Watch = self._watch
         try:
@@ -240,7 +240,7 @@ class _Run:
         return found if sound else None
 
     def result(self) -> Training:
-        """What the training came to."""
+        """Return the result of the training."""
         descent = self._oracle.descent
         made = self._companion.finish(
             self._done, lambda steps: self._show(Moment(self._taken, self._loss, steps))

@@ -1,4 +1,4 @@
-"""A version of torch that nobody tried is told of, and goes on."""
+"""A command warns of a version of torch that nobody tried, and goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kept result is taken over only under the very terms it was made under."""
+"""A kept result is taken over only if nothing that it depends on has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered from save to save: only what could not be otherwise, and never where it could."""
+"""A result is reused from save to save only if nothing that the function can notice has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hints say, where it once was odd or wrong."""
+"""The texts of hints that were once odd or wrong."""
 
 from __future__ import annotations
 

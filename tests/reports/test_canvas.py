@@ -1,4 +1,4 @@
-"""A gradebook for Canvas."""
+"""A gradebook for Canvas: students are found, scores scaled, and nothing else of the export changes."""
 
 from __future__ import annotations
 

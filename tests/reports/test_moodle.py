@@ -1,4 +1,4 @@
-"""A gradebook for Moodle."""
+"""A gradebook for Moodle: students are found, grades and feedback filled in, in English and German."""
 
 from __future__ import annotations
 

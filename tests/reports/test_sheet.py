@@ -1,4 +1,4 @@
-"""A CSV file of which single cells change."""
+"""A CSV file in which single cells are changed, and every other byte stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became different between two results of the same exercise."""
+"""Compare two results of the same exercise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A gradient whose outcome is another than before."""
+    """A gradient whose outcome differs from the one before."""
 
     exercise: str
     gradient: str
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Group:
-    """Gradients that went the same way, so that they fit on one line."""
+    """Gradients with the same change, which fit on one line."""
 
     before: Outcome
     after: Outcome

@@ -1,4 +1,4 @@
-"""Where rounds are shown: a terminal's screen, or lines where there is no terminal."""
+"""Where results are shown: a terminal's screen, or lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from grader.apps.watch.save import Save
 
 
 class Display(Protocol):
-    """What a watch needs of the place where it shows its rounds."""
+    """What a watch needs of the place where it shows results."""
 
     def waiting(self, text: str) -> None:
         """Say why there is nothing to show."""
@@ -25,17 +25,17 @@ class Display(Protocol):
         """Say that a save is being graded."""
 
     def show(self, played: Save) -> None:
-        """Show a round."""
+        """Show the result of a save."""
 
     def steady(self) -> None:
-        """Nothing happened: see to it that what is shown still fits."""
+        """Nothing happened: make sure that what is shown still fits."""
 
     def close(self) -> None:
         """Leave behind what should stay when the watch is over."""
 
 
 class Screen:
-    """A terminal's alternate screen, redrawn for every round; it leaves one line on the ordinary screen."""
+    """A terminal's alternate screen, redrawn for every save; it leaves one line on the ordinary screen."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -49,18 +49,18 @@ class Screen:
         self._live.update(screen.message(text), refresh=True)
 
     def grading(self, last: Save) -> None:
-        """Keep the last round on show, and say that it is not the last word."""
+        """Keep showing the last result, and say that a newer one is on its way."""
         self._live.update(screen.page(last, "grading ..."), refresh=True)
 
     def show(self, played: Save) -> None:
-        """Draw the round over the one before."""
+        """Draw the result over the one before."""
         self._last = played
         unchanged = "" if played.changes else ", no outcome changed"
         note = f"{datetime.now():%H:%M:%S}{unchanged}, graded in {played.seconds:.2f} s"
         self._live.update(screen.page(played, note), refresh=True)
 
     def steady(self) -> None:
-        """Redraw where the terminal has got another size."""
+        """Redraw if the terminal's size has changed."""
         if self._console.size != self._size:
             self._size = self._console.size
             self._live.refresh()
@@ -91,10 +91,10 @@ class Lines:
             self._say(line)
 
     def steady(self) -> None:
-        """What is said is said."""
+        """Do nothing: lines stay as they are."""
 
     def close(self) -> None:
-        """Everything has been said."""
+        """Do nothing: every line has been printed."""
 
     def _say(self, line: str) -> None:
         self._file.write(f"{line}\n")

@@ -1,6 +1,6 @@
 """When to look again: at once when something in a folder was saved, and every half second in any case.
 
-The steady tick is what makes this work where nobody tells of changes (network drives, too many watches in
+The steady tick is what makes this work where no change is reported (network drives, too many watches in
 use), where a folder comes and goes, and where an editor puts another folder in its place.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TICK_S = 0.5
-"""Seconds between two looks when no change is told of."""
+"""Seconds between two looks when no change is reported."""
 
 SETTLED_MS = 20
 """Quiet time after which a save counts as whole: editors write, rename and delete in quick succession."""
 
 LONGEST_MS = 200
-"""How long a folder that never comes to rest keeps a look waiting."""
+"""Milliseconds after which a folder is looked at even if it keeps changing."""
 
 
 def ticks(folder: Path) -> Iterator[None]:
@@ -36,7 +36,7 @@ def ticks(folder: Path) -> Iterator[None]:
 
 
 def _told(folder: Path) -> Iterator[None]:
-    """A tick for each change, until it is another folder that has this name.
+    """Yield at each change, until another folder has taken this one's name.
 
     Raises:
         OSError: there is no such folder, or it cannot be watched.

@@ -1,4 +1,4 @@
-"""A round as plain lines, for a pipe or a log: only what is new is said."""
+"""The result of a save as plain lines, for a pipe or a log: only what is new."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from grader.scorecard.model import Scorecard
 
 
 def lines(played: Save) -> Iterator[str]:
-    """The lines that tell a round: files in trouble, what changed, the score, the next thing to do."""
+    """Return the lines: files in trouble, what changed, the score, the next thing to do."""
     for trouble in dict.fromkeys(played.troubles.values()):  # exercises may share a file
         yield from _trouble(trouble)
     for group in grouped(played.changes):

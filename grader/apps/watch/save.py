@@ -1,8 +1,7 @@
-"""One save, graded: only what it touched is graded anew, and held against what was there before.
+"""Grade one save: only what it touched is graded anew, and compared with the result before.
 
 A file that cannot be run at all (a syntax error while one types, a file that an editor is just replacing)
-says nothing about its gradients. Its last readable results stay on show, and the next readable ones are
-compared with those.
+says nothing about its gradients. Its last results stay on show, and the next ones are compared with those.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from grader.submissions.submission import HandedIn, Submission
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Why a whole file says nothing: in words, and the student's line if it is known."""
+    """Why a whole file cannot be graded: in words, and the student's line if it is known."""
 
     filename: str
     message: str
@@ -35,7 +34,7 @@ class Save:
     """The state after one save.
 
     Args:
-        card: every exercise as it is now; those the save did not touch are the last round's.
+        card: every exercise as it is now; those the save did not touch are as before.
         shown: the same, but a file in trouble keeps its last readable result.
         troubles: the files in trouble, by exercise id.
         changes: what this save changed.
@@ -66,7 +65,7 @@ def play(engine: Engine, work: Submission, last: Save | None) -> Save:
     Args:
         engine: grades it.
         work: the submission as it was saved.
-        last: the round before, None for the first.
+        last: the save before, None for the first.
 
     Raises:
         IsolationError: no box can be opened.
@@ -121,7 +120,7 @@ def _troubles(fresh: Scorecard, work: Submission, last: Save | None) -> Mapping[
 
 
 def _trouble(result: ExerciseResult, work: Submission, last: Save | None) -> Unreadable | None:
-    """What is the matter with an exercise's file, if it says nothing about its gradients."""
+    """Say why an exercise's file cannot be graded; None if it can."""
     handed_in = work.files.get(result.id)
     before = last.shown.exercises if last is not None else ()
     was = next((earlier.file for earlier in before if earlier.id == result.id), None)
@@ -133,7 +132,7 @@ def _trouble(result: ExerciseResult, work: Submission, last: Save | None) -> Unr
 
 
 def _not_run(result: ExerciseResult, handed_in: HandedIn) -> Unreadable | None:
-    """What stopped the file from being run, if something did."""
+    """Say what kept the file from being run; None if nothing did."""
     faults = [gradient.error for gradient in result.gradients if has_no_stub(gradient)]
     if not faults or len(faults) < len(result.gradients) or faults[0] is None:
         return None
@@ -146,7 +145,7 @@ def _not_run(result: ExerciseResult, handed_in: HandedIn) -> Unreadable | None:
 
 
 def source_line(handed_in: HandedIn, line: int | None) -> str | None:
-    """A line of a student's file as it stands there, None where there is none."""
+    """Return a line of a student's file; None if there is no such line."""
     if line is None or not isinstance(handed_in.source, Source):
         return None
     lines = handed_in.source.content.decode("utf-8", "replace").splitlines()
@@ -154,7 +153,7 @@ def source_line(handed_in: HandedIn, line: int | None) -> str | None:
 
 
 def _whole(engine: Engine, fresh: Scorecard, last: Save | None) -> Scorecard:
-    """A fresh scorecard of some exercises, made whole with the last round's results."""
+    """Complete a new scorecard of some exercises with the other exercises' results from before."""
     results = {result.id: result for result in (last.card.exercises if last else ())}
     results |= {result.id: result for result in fresh.exercises}
     return _with(fresh, tuple(results[name] for name in engine.ids))

@@ -1,4 +1,4 @@
-"""A round on one screen of 80 by 24: every outcome, what the save changed, and what to do next.
+"""The result of a save on one screen of 80 by 24: every outcome, what changed, and what to do next.
 
 Student text reaches rich only inside ``Text`` objects, which know no markup.
 """
@@ -24,17 +24,17 @@ SIGNS = {Turn.GAINED: ("+", "green"), Turn.LOST: ("-", "red"), Turn.CHANGED: ("~
 
 
 def page(played: Save, note: str) -> RenderableType:
-    """A round as something rich can draw.
+    """Return the result of a save as something rich can draw.
 
     Args:
-        played: the round.
+        played: the graded save.
         note: a few words beside the score: what is going on, or when this was saved.
     """
     return Group(*_blocks(played, note))
 
 
 def message(text: str) -> RenderableType:
-    """A screen that only says something."""
+    """Return a screen with nothing but a message."""
     return Text(one_line(text), FAINT)
 
 
@@ -53,7 +53,7 @@ def _blocks(played: Save, note: str) -> Iterator[RenderableType]:
 
 
 def _outcomes(played: Save) -> Table:
-    """One row an exercise; faint where a file cannot be run, and this is what it last could do."""
+    """One row for each exercise; faint if its file cannot be run, and the row shows its last result."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     for name, exercise in zip(_short(played.shown), played.shown.exercises, strict=True):
         dim = exercise.id in played.troubles
@@ -96,7 +96,7 @@ def _trouble(trouble: Unreadable) -> Iterator[RenderableType]:
 
 
 def _next(card: Scorecard) -> Iterator[RenderableType]:
-    """The gradient to turn to, and all that helps to mend it."""
+    """The gradient to work on next, and all that helps to mend it."""
     step = next_step(card)
     yield Text(str(step), "bold")
     if step.place is None:

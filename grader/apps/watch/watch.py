@@ -123,7 +123,7 @@ def _watch(display: Display, place: Place, home: Course, settings: Settings) -> 
             for _ in ticks(place.folder):
                 watcher.look()
     except KeyboardInterrupt:
-        pass  # this is how a watch ends
+        pass  # the usual way to end a watch
 
 
 def _place(path: Path, home: Course, only: Sequence[str]) -> Place:
@@ -138,14 +138,14 @@ def _place(path: Path, home: Course, only: Sequence[str]) -> Place:
     (one,) = found
     if one.is_dir():
         return Place(one.absolute(), True, home.ids, tuple(only))
-    # Whoever watches one file wants to hear of the exercises in it, not of those that lie elsewhere.
+    # Someone who watches one file wants the exercises in it, not those in other files.
     inside = submission.read(one, home.ids, only).files
     return Place(one.absolute(), False, home.ids, tuple(only) or tuple(inside))
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Whoever ends the watch from outside ends it as Ctrl-C does: the terminal is given back."""
+    """End the watch on a signal as on Ctrl-C, so that the terminal is restored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -61,7 +61,7 @@ class FuturesExecutor:
             raise InternalError(f"a worker of the pool died before it was ready: {error}") from error
 
     def close(self) -> None:
-        """Leave the pool to whoever made it."""
+        """Do nothing: whoever made the pool closes it."""
 
     def map(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """Grade submissions; see :class:`~grader.batch.task.Executor`."""
@@ -69,7 +69,7 @@ class FuturesExecutor:
         suspects: deque[Task] = deque()
         flying: dict[Future[TaskResult], Task] = {}
         while True:
-            # After a death nobody knows over which submission it was: those in flight go one at a time.
+            # After a death nobody knows which submission caused it: those in flight are sent one at a time.
             room = 1 - len(flying) if suspects else AHEAD * self._workers - len(flying)
             new = [suspects.popleft()] if suspects and room > 0 else list(islice(source, max(0, room)))
             try:
@@ -122,7 +122,7 @@ class _Engines(threading.local):
 
 
 _engines = _Engines()
-"""A pool's worker is a stranger's process: there is no other place in it that outlasts a task."""
+"""A worker's engine, which outlasts a task. The pool may be another library's, so nothing else in it does."""
 
 
 def result_of(config: WorkerConfig, task: Task) -> TaskResult:

@@ -7,9 +7,9 @@ The parent hands out submissions, one ahead of each worker so that none waits fo
 and expected gradients are worked out once, in the parent, and inherited by fork; where processes are spawned
 instead, each worker works them out for itself, from the same seed and so to the same numbers.
 
-A worker that has been at one submission for long waits for code that hangs, until its time limit ends it. Others
-go on in its place meanwhile, for which workers are hired as long as there is enough to do. So those that hang cost
-their time limit beside the others, and beside each other.
+A worker that has been at one submission for long is waiting for code that hangs, until the time limit ends it.
+Meanwhile more workers are started in its place, as long as there is enough to do. So submissions that hang use up
+their time limits while the others, and each other, go on.
 
 A worker that dies (killed for want of memory, say) is replaced. The submission it was at is handed out once more.
 If that costs a worker again, it is not graded but reported as the grader's own fault, and the others go on.
@@ -56,19 +56,19 @@ worker would wait until we take that. Elsewhere pipes hold less, and not the sam
 """
 
 STALL_S = 3.0
-"""After so long over one submission a worker is taken to wait for code that hangs; others take far less."""
+"""Seconds at one submission after which a worker is taken to wait for code that hangs."""
 
 LOOK_S = 0.5
-"""How often the parent looks whether a worker stalls, while there is something to hand out."""
+"""Seconds between the parent's looks for a worker that stalls, while there are tasks to hand out."""
 
 STANDING_IN = 2
-"""Workers there may be for each job, those that wait for what hangs among them."""
+"""The most workers for each job, including those that wait for code that hangs."""
 
 WORTH_A_WORKER = 20
-"""Submissions that are worth one more worker: it takes as long to start as they take."""
+"""Submissions that justify one more worker: grading them takes as long as starting it."""
 
 LEAVE_S = 5.0
-"""How long a worker that has nothing left to do may take to end."""
+"""Seconds that a worker with nothing left to do may take to end."""
 
 GARBAGE = 50_000
 """Objects a worker may make before the collector looks at them; a scorecard is some thousands."""
@@ -108,7 +108,7 @@ def work(connection: Connection, config: WorkerConfig, inherited: Inherited) -> 
                 answer: TaskResult | GraderError = engine.do(task)
             except GraderError as error:
                 answer = error
-            with suppress(OSError):  # where the parent has gone, nobody wants to know
+            with suppress(OSError):  # the parent has gone: nobody reads this
                 connection.send(answer)
             if isinstance(answer, GraderError):
                 return
@@ -184,11 +184,11 @@ class Waiting:
         return len(self._taken)
 
     def take(self) -> Task:
-        """The next one."""
+        """Return the next task."""
         return self._taken.popleft() if self._taken else next(self._source)
 
     def give_back(self, tasks: Sequence[Task]) -> None:
-        """Take in what was handed out and not done, to be handed out first."""
+        """Take back tasks that were handed out and not done; they are handed out first."""
         self._taken.extendleft(reversed(tasks))
 
 
@@ -221,13 +221,13 @@ class LocalPool:
 
     def start(self, config: WorkerConfig, expected: int) -> None:
         """Start what opens boxes, and work out what workers inherit while it starts."""
-        self.close()  # workers of an earlier class grade what that was told to
+        self.close()  # workers of an earlier class have its configuration
         self._config = config
         self._deaths = 0
         self._jobs = min(self._most, max(1, expected))
         self._seats = list(seats(self._jobs))
         hidden = config.prepared.course.hidden
-        # Each imports torch while we do.
+        # They import torch while this process does.
         for seat in self._seats:
             with seat.lent():
                 boxes = self._closing.enter_context(opener(hidden, config.isolation))
@@ -353,7 +353,7 @@ def open_executor(jobs: int | None, argument: str | None) -> Iterator[LocalPool]
 
 
 def can_inherit() -> bool:
-    """Whether workers may be forked from a process that has worked out the truth.
+    """Whether workers may be forked from a process that has worked out the expected gradients.
 
     Linux alone promises that a fork goes on as it should, and torch's autograd not where it drives a GPU.
     """

@@ -1,4 +1,4 @@
-"""Families of hypotheses, one file each: an ``ORDER`` and a function ``explain``, which the next file adds to.
+"""Families of hypotheses, one file each with an ``ORDER`` and a function ``explain``. A new family is a new file.
 
 What families share (lines, pieces of the backward pass, words) lies in ``grader.hints`` itself.
 """

@@ -1,4 +1,4 @@
-"""Whatever an editor does to a folder, somebody looks."""
+"""Whatever an editor does to a folder, the change is noticed."""
 
 from __future__ import annotations
 
