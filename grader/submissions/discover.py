@@ -367,6 +367,11 @@ def _strays(loose: Iterable[FoundFile], source: Path) -> Iterator[str]:
         yield f"{source}: not graded, and nobody's: {some_of(others)}"
 
 
+def _called(work: Work) -> str:
+    """What work is called: as on the disk where it is read as it is there, else by a name that suits any disk."""
+    return work.name if work.path is not None else safe(work.name)
+
+
 def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work, str | None]]:
     """A name for each submission: its own where it can be one, told apart where two come to the same.
 
@@ -376,11 +381,11 @@ def _unique(works: Iterable[Work]) -> Iterator[tuple[str, Work, str | None]]:
         The name, the work, and whose name it would have been where it is taken.
     """
     taken: dict[str, str] = {}
-    for work in sorted(works, key=lambda one: (one.name != safe(one.name), one.kind, one.name)):
-        name, seed = safe(work.name), work.name
+    for work in sorted(works, key=lambda one: (one.name != _called(one), one.kind, one.name)):
+        name, seed = _called(work), work.name
         rival = taken.get(name.casefold())
         while name.casefold() in taken:
             digest = hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:8]
-            name, seed = f"{safe(work.name)}~{digest}", f"{seed}\0{work.kind}"
+            name, seed = f"{_called(work)}~{digest}", f"{seed}\0{work.kind}"
         taken[name.casefold()] = work.origin or work.name
         yield name, work, rival
