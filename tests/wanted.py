@@ -65,6 +65,7 @@ TOOLS: Mapping[str, Tool] = {
         _first_of("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
         "apt-get install chromium",
     ),
+    "dask": Tool(_module("distributed"), "pip install '.[cluster]'"),
     "jq": Tool(_first_of("jq"), "apt-get install jq"),
     "mutmut": Tool(_module("mutmut"), "pip install '.[mutation]'"),
     "system python": Tool(

@@ -74,7 +74,7 @@ class Grading:
             for notice in layout.notices:
                 console.tell(notice)
             self._check(wanted, len(layout.found))
-            alone = len(layout.found) == 1 and not students
+            alone = len(layout.found) == 1 and not students and self.of_class.cluster is None
             group = None if alone and wanted is None else _group(layout, students)
             status = self._one(layout.found[0]) if alone or group is None else self._class(group)
             if wanted is not None and group is not None:
@@ -138,7 +138,7 @@ class Grading:
             console.tell(notice)
         store, results, chosen = ResultStore(self.output.out), gradebook.Results(), self.of_class
         with (
-            open_executor(chosen.executor, chosen.jobs) as executor,
+            open_executor(chosen.where, chosen.jobs) as executor,
             open_class(
                 group.found,
                 self.prepared,

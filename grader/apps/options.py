@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from grader.course.settings import DEFAULT_SEED, Settings
+from grader.errors import UsageError
 
 if TYPE_CHECKING:
     from grader.course.course import Course
@@ -126,10 +127,26 @@ class ClassOptions:
     """How a class is graded, and who is in it."""
 
     jobs: int | None
-    executor: str
+    executor: str | None
+    cluster: str | None
     single: bool
     regrade: bool
     roster: Path | None
+
+    @property
+    def where(self) -> str:
+        """The executor, with its argument.
+
+        Raises:
+            UsageError: two were named.
+        """
+        if self.cluster is None:
+            return self.executor or "local"
+        if self.executor is not None:
+            raise UsageError(
+                f"expected no executor beside a cluster, found {self.executor!r}", setting="executor"
+            )
+        return f"dask={self.cluster}"
 
 
 @dataclass(frozen=True)
@@ -189,14 +206,17 @@ CLASS_OPTIONS = group(
         "--jobs",
         type=click.IntRange(1),
         metavar="N",
-        help="Submissions graded at a time, those that hang not counted.  [default: the cores]",
+        help="Submissions graded at a time, those that hang not counted; workers of a cluster.  [default: all]",
     ),
     click.option(
         "--executor",
         metavar="KIND",
-        default="local",
-        show_default=True,
-        help="Where a class is graded: local, processes, or one that another package adds.",
+        help="Where a class is graded: local, processes, dask, or what a package adds.  [default: local]",
+    ),
+    click.option(
+        "--cluster",
+        metavar="URL",
+        help="Grade on the workers of a Dask cluster, by its scheduler's address; docs/cluster.md.",
     ),
     click.option("--single", is_flag=True, help="PATH is one student's work, whatever is in it."),
     click.option("--regrade", is_flag=True, help="Grade also what has not changed since it was graded."),

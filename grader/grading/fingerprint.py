@@ -41,7 +41,7 @@ class RunFingerprint:
         """
         told = {
             "exercises": [_of_exercise(course, exercise) for exercise in exercises],
-            "grader": [grader.__version__, _of_package()],
+            "grader": [grader.__version__, package_digest()],
             "python": platform.python_version(),
             "torch": version("torch"),
             "settings": {name: str(value) for name, value in asdict(settings).items()},
@@ -68,7 +68,7 @@ def _of_exercise(course: Course, exercise: Exercise) -> list[str]:
 
 
 @cache
-def _of_package() -> str:
+def package_digest() -> str:
     """A digest of this package's own sources: a grader under development keeps its version for long."""
     root = Path(grader.__file__).parent
     parts = (path for path in sorted(root.rglob("*")) if path.suffix in PARTS_OF_A_PACKAGE)
