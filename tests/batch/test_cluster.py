@@ -108,6 +108,21 @@ def cluster_of(folder: Path, *workers: str, failures: int = 1) -> Iterator[Clust
         cluster.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Everything here is encrypted, by the files that deploy/cluster has for it."""
+    import dask
+
+    folder, files = tmp_path_factory.mktemp("tls"), ROOT / "deploy" / "cluster"
+    subprocess.run([files / "certificates.sh", folder], check=True, capture_output=True)
+    written = (files / "dask.yaml").read_text("utf-8").replace("/etc/grader/tls", str(folder))
+    (folder / "dask.yaml").write_text(written.replace("allowed-failures", "_allowed-failures"), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DASK_CONFIG", str(folder))
+        with dask.config.set(dask.config.merge(dask.config.config, dask.config.collect([str(folder)]))):
+            yield
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two workers, on which a submission named zoe is deadly."""
@@ -208,7 +223,7 @@ def test_a_worker_of_another_version_is_refused(tmp_path: Path, folder: Path) ->
         cluster_of(tmp_path / "cluster", "old") as made,
         executor(made) as where,
         pytest.raises(
-            UsageError, match=r"expected worker tcp://.* to be as this machine, found .*torch 2\.4\.0"
+            UsageError, match=r"expected worker tls://.* to be as this machine, found .*torch 2\.4\.0"
         ),
     ):
         next(class_run(folder, where))
@@ -240,8 +255,8 @@ def test_what_cannot_be_reached_is_wrong_use(monkeypatch: pytest.MonkeyPatch, fo
 
     monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
     with (
-        cluster.DaskExecutor("tcp://127.0.0.1:9") as where,
-        pytest.raises(UsageError, match="expected the address of a Dask scheduler, found none at tcp://127"),
+        cluster.DaskExecutor("tls://127.0.0.1:9") as where,
+        pytest.raises(UsageError, match="expected the address of a Dask scheduler, found none at tls://127"),
     ):
         next(class_run(folder, where))
 
@@ -253,7 +268,7 @@ def test_a_cluster_without_workers_is_wrong_use(
 
     with cluster_of(tmp_path / "cluster") as made:
         monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
-        with executor(made) as where, pytest.raises(UsageError, match="start one with `dask worker tcp://"):
+        with executor(made) as where, pytest.raises(UsageError, match="start one with `dask worker tls://"):
             next(class_run(folder, where))
 
 
