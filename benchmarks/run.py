@@ -25,6 +25,7 @@ SECTIONS = {
     "startup": "One submission beside a bare import of torch",
     "isolation": "What isolation costs",
     "throughput": "Throughput on a class, and beside other graders",
+    "cluster": "A Dask cluster of two workers beside two workers of a plain run",
     "growth": "As the class grows",
     "stages": "What the time goes into",
     "training": "Training with one's own backward pass",
