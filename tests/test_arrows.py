@@ -68,12 +68,34 @@ def test_any_way_to_import_a_package_is_seen(text: str) -> None:
     assert packages(f"# {text}\nfrom .click import echo\n") == set()
 
 
+EXTRAS = {
+    "grader.batch.cluster": "cluster",
+    "grader.batch.dask_worker": "cluster",
+    "grader.batch.executors.dask": "cluster",
+}
+"""Modules, and rooms with all that is in them, that are used only with an extra of the package."""
+
+
+def extra_of(module: str) -> str | None:
+    return next((extra for room, extra in EXTRAS.items() if f"{module}.".startswith(f"{room}.")), None)
+
+
+def declared(extra: str | None) -> set[str]:
+    """The packages that may be imported, with an extra or without."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    needs = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+    return {re.split(r"[^a-z0-9_]", need)[0].replace("pyyaml", "yaml") for need in needs}
+
+
 def test_every_package_that_is_imported_is_declared() -> None:
-    needs = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    declared = {re.split(r"[^a-z0-9_]", need)[0].replace("pyyaml", "yaml") for need in needs}
-    used = {one for path in MODULES.values() for one in packages(path.read_text("utf-8"))}
+    """What an extra brings is imported by the modules alone that are for it."""
     # The plugin is pytest's: without pytest nothing imports it.
-    assert used - sys.stdlib_module_names - {"grader", "pytest"} <= declared
+    known = sys.stdlib_module_names | {"grader", "pytest"}
+    undeclared = {
+        name: packages(path.read_text("utf-8")) - known - declared(extra_of(name))
+        for name, path in MODULES.items()
+    }
+    assert {name: found for name, found in undeclared.items() if found} == {}
 
 
 def test_reference_and_exercises_import_nothing_of_the_grader() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from grader.batch import cluster, worker
+from grader.batch import dask_worker, worker
 from grader.errors import IsolationError
 
 DEADLY = "zoe"
@@ -25,11 +25,11 @@ def dask_setup(_: Any) -> None:
 
         worker.WorkerEngine._graded = deadly  # type: ignore[method-assign]
     if "old" in how:
-        kind = cluster.WorkerKind("0.0.1", "3.11.0", "2.4.0", "x86_64", "AVX2")
-        cluster.WorkerKind.here = classmethod(lambda cls: kind)  # type: ignore[method-assign,assignment]
+        kind = dask_worker.WorkerKind("0.0.1", "3.11.0", "2.4.0", "x86_64", "AVX2")
+        dask_worker.WorkerKind.here = classmethod(lambda cls: kind)  # type: ignore[method-assign,assignment]
     if "open" in how:
 
         def refused(*_: Any) -> Any:
             raise IsolationError("isolation strict: nothing is graded, because answers could be read")
 
-        cluster.WorkerEngine = refused  # type: ignore[misc,assignment]
+        dask_worker.WorkerEngine = refused  # type: ignore[misc,assignment]

@@ -242,12 +242,12 @@ def test_a_worker_without_strict_isolation_refuses(tmp_path: Path, folder: Path)
 def test_isolation_is_strict_unless_the_worker_was_told_otherwise(
     told: str | None, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from grader.batch import cluster
+    from grader.batch import dask_worker
 
-    monkeypatch.delenv(cluster.WEAKER, raising=False)
+    monkeypatch.delenv(dask_worker.WEAKER, raising=False)
     if told:
-        monkeypatch.setenv(cluster.WEAKER, told)
-    assert cluster._isolated() == asked
+        monkeypatch.setenv(dask_worker.WEAKER, told)
+    assert dask_worker._isolated() == asked
 
 
 def test_what_cannot_be_reached_is_wrong_use(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
